@@ -1,0 +1,276 @@
+"""What a pool's state is called, and what is worth saying first; plain data in, sentences out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from ..model.findings import Suspect
+from ..model.snapshot import PoolSnapshot, Snapshot
+from .sentences import (
+    are_out,
+    callers,
+    capacity,
+    held_by,
+    ordinal_words,
+    roughly,
+    sentence_join,
+)
+
+#: Worst first: the order of findings and of the pool table.
+LEVELS: Final = ("bad", "wait", "ok", "mute")
+#: A timeout younger than this many seconds decides the status.
+TIMEOUT_IS_RECENT: Final = 60.0
+#: A caller that waits longer than this means saturation even below the maximum.
+LONG_WAIT: Final = 1.0
+#: From this share of the maximum a pool is called busy.
+BUSY: Final = 0.9
+_LEAKS: Final = frozenset({"lost", "orphaned", "ghost", "nested", "deadlocked"})
+_QUIET: Final = frozenset({"returned"})
+Suspects = Sequence[Suspect]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`level` is `ok`, `wait`, `bad` or `mute`; `sentence` is the evidence, complete on its own."""
+
+    word: str
+    level: str
+    sentence: str
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return LEVELS.index(self.level)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One claim, its evidence, and the section of the pool's page that proves it.
+
+    `call_site` occurs in `evidence` as it stands, so that a page can set it apart.
+    """
+
+    pool: str
+    level: str
+    claim: str
+    evidence: str
+    call_site: str
+    section: str
+    action: str
+
+
+def active(suspects: Iterable[Suspect], pool: str | None = None) -> tuple[Suspect, ...]:
+    """The suspects that still hold a connection, of one pool or of all."""
+    return tuple(
+        suspect
+        for suspect in suspects
+        if suspect.ended_at is None
+        and suspect.verdict not in _QUIET
+        and (pool is None or suspect.pool == pool)
+    )
+
+
+def status_of(pool: PoolSnapshot, suspects: Iterable[Suspect]) -> Status:
+    """The word for a pool, by the worst thing that is true of it."""
+    mine = active(suspects, pool.name)
+    verdicts = (rule(pool, mine) for rule in _RULES)
+    return next(status for status in verdicts if status is not None)
+
+
+def headline(snapshot: Snapshot, suspects: Iterable[Suspect]) -> str:
+    """The sentence at the top of the overview."""
+    suspects = tuple(suspects)
+    levels = [status_of(pool, suspects).level for pool in snapshot.pools.values()]
+    total, closed = len(levels), sum(p.state == "closed" for p in snapshot.pools.values())
+    attention = sum(level in {"bad", "wait"} for level in levels)
+    if not total:
+        return "No pool is being watched yet"
+    if attention == 1 == total:
+        return "The pool needs attention"
+    if attention:
+        return f"{attention} of {total} pools need{'s' if attention == 1 else ''} attention"
+    if closed:
+        return _partly_closed(total, closed)
+    if not any(pool.checkouts or pool.used for pool in snapshot.pools.values()):
+        return f"Watching {total} pool{'s' * (total > 1)}, no checkout yet"
+    return "The pool is healthy" if total == 1 else f"All {total} pools are healthy"
+
+
+def _partly_closed(total: int, closed: int) -> str:
+    if closed == total:
+        return "The pool is closed" if total == 1 else f"All {total} pools are closed"
+    healthy = total - closed
+    return f"{healthy} pool{'s are' if healthy > 1 else ' is'} healthy, {closed} closed"
+
+
+def findings(
+    snapshot: Snapshot, suspects: Iterable[Suspect], limit: int = 3
+) -> tuple[Finding, ...]:
+    """What to look at first, the worst first, one for each pool that needs attention."""
+    suspects = tuple(suspects)
+    rated = [(status_of(pool, suspects), pool) for pool in snapshot.pools.values()]
+    rated = [(status, pool) for status, pool in rated if status.level in {"bad", "wait"}]
+    rated.sort(key=lambda pair: (pair[0].rank, -pair[1].pending_requests, pair[1].name))
+    return tuple(_finding(pool, status, suspects) for status, pool in rated[:limit])
+
+
+_CLAIMS: Final = {
+    "Timing out": "is timing out.",
+    "Failing": "cannot connect.",
+    "Saturated": "is saturated.",
+    "Leaking": "is leaking connections.",
+    "Waiting": "makes callers wait.",
+    "Long holds": "holds connections for a long time.",
+}
+_ACTIONS: Final = {
+    "Timing out": ("holders", "See who holds them"),
+    "Failing": ("reasons", "See the failures"),
+    "Saturated": ("holders", "See who holds them"),
+    "Leaking": ("suspects", "See the suspects"),
+    "Waiting": ("waiting", "See who waits"),
+    "Long holds": ("suspects", "See the suspects"),
+}
+
+
+def _finding(pool: PoolSnapshot, status: Status, suspects: tuple[Suspect, ...]) -> Finding:
+    mine = active(suspects, pool.name)
+    evidence, site = status.sentence, ""
+    if status.word == "Timing out":
+        blame, site = held_by(pool, mine)
+        evidence = sentence_join(evidence, blame)
+    elif mine:
+        site = _worst_site(mine)
+    elif status.word in {"Saturated", "Waiting"}:
+        site = held_by(pool, mine)[1]
+    section, action = _ACTIONS[status.word]
+    claim = f"{pool.name} {_CLAIMS[status.word]}"
+    return Finding(pool.name, status.level, claim, evidence, site, section, action)
+
+
+def _closed(pool: PoolSnapshot, _: Suspects) -> Status | None:
+    if pool.state != "closed":
+        return None
+    out = f"; {are_out(pool.used, 'still')}" if pool.used else ""
+    return Status("Closed", "mute", f"The pool takes no more checkouts{out}.")
+
+
+def _timing_out(pool: PoolSnapshot, _: Suspects) -> Status | None:
+    ago = _seconds_since_timeout(pool)
+    if ago is None or ago >= TIMEOUT_IS_RECENT:
+        return None
+    when = "just now" if ago < 1 else f"{roughly(ago)} ago"
+    many = f"{pool.timeouts:,} checkouts have given up waiting, the last one {when}"
+    gave_up = many if pool.timeouts > 1 else f"A checkout has given up waiting, {when}"
+    return Status("Timing out", "bad", f"{gave_up}. {capacity(pool)}{callers(pool, ' and ')}.")
+
+
+def _failing(pool: PoolSnapshot, _: Suspects) -> Status | None:
+    """No checkout has ever worked: later outages cannot be told from a total alone."""
+    failed = pool.failures.get("connection_error", 0)
+    if not failed or pool.checkouts or pool.used:
+        return None
+    attempts = "The only attempt" if failed == 1 else f"All {failed:,} attempts"
+    sentence = f"No checkout has succeeded yet. {attempts} ended in a connection error."
+    return Status("Failing", "bad", sentence)
+
+
+def _saturated(pool: PoolSnapshot, mine: Suspects) -> Status | None:
+    if not pool.pending_requests:
+        return None
+    is_full = pool.max is not None and pool.used >= pool.max
+    if not is_full and (pool.oldest_wait or 0.0) < LONG_WAIT:
+        return None
+    return Status("Saturated", "bad", _pressure(pool, mine))
+
+
+def _leaking(_: PoolSnapshot, mine: Suspects) -> Status | None:
+    leaks = [s for s in mine if s.verdict in _LEAKS and s.certainty != "possible"]
+    return Status("Leaking", "bad", _suspected(leaks)) if leaks else None
+
+
+def _waiting(pool: PoolSnapshot, mine: Suspects) -> Status | None:
+    return Status("Waiting", "wait", _pressure(pool, mine)) if pool.pending_requests else None
+
+
+def _long_holds(_: PoolSnapshot, mine: Suspects) -> Status | None:
+    return Status("Long holds", "wait", _suspected(mine)) if mine else None
+
+
+def _idle(pool: PoolSnapshot, _: Suspects) -> Status | None:
+    if pool.used or pool.checkout_rate:
+        return None
+    if not pool.checkouts:
+        return Status("Idle", "mute", "No checkout since the watch began.")
+    return Status("Idle", "mute", "No connection is out and nobody is asking.")
+
+
+def _calm(pool: PoolSnapshot, _: Suspects) -> Status | None:
+    if not pool.used:
+        return Status("Healthy", "ok", "No connection is out, nobody is waiting.")
+    is_busy = pool.max is not None and pool.max > 1 and pool.used >= BUSY * pool.max
+    return Status("Busy" if is_busy else "Healthy", "ok", f"{capacity(pool)}, nobody is waiting.")
+
+
+#: The first that applies names the status; the last always does.
+_RULES: Final = (
+    _closed,
+    _timing_out,
+    _failing,
+    _saturated,
+    _leaking,
+    _waiting,
+    _long_holds,
+    _idle,
+    _calm,
+)
+
+
+def _seconds_since_timeout(pool: PoolSnapshot) -> float | None:
+    """None without a timeout, or when the pool is at rest and the instant cannot be told."""
+    now = _instant(pool)
+    if pool.last_timeout is None or now is None:
+        return None
+    return max(0.0, (now - pool.last_timeout).total_seconds())
+
+
+def _instant(pool: PoolSnapshot) -> datetime | None:
+    """When the snapshot was taken, read off a caller: began at `since`, lasts `waited_for`."""
+    for waiter in pool.waiting:
+        return waiter.since + timedelta(seconds=waiter.waited_for)
+    for checkout in pool.open:
+        return checkout.since + timedelta(seconds=checkout.held_for)
+    return None
+
+
+def _pressure(pool: PoolSnapshot, mine: Suspects) -> str:
+    waiting = callers(pool)
+    out = capacity(pool)
+    return sentence_join(f"{waiting} and {out[0].lower()}{out[1:]}.", held_by(pool, mine)[0])
+
+
+def _worst_site(suspects: Iterable[Suspect]) -> str:
+    """The call site whose suspects hold the most connection time together."""
+    held: dict[str, float] = {}
+    for suspect in suspects:
+        site = str(suspect.call_site)
+        held[site] = held.get(site, 0.0) + suspect.held_for
+    return max(held, key=lambda site: held[site])
+
+
+def _suspected(suspects: Iterable[Suspect]) -> str:
+    suspects = tuple(suspects)
+    site = _worst_site(suspects)
+    there = [suspect for suspect in suspects if str(suspect.call_site) == site]
+    least = min(suspect.held_for for suspect in there)
+    has = "connection has" if len(there) == 1 else "connections have"
+    text = f"{ordinal_words(len(there))} {has} been held for over {roughly(least)} by {site}."
+    usual = there[0].usual
+    if usual:
+        text += f" It usually holds one for {roughly(usual)}."
+    if len(suspects) > len(there):
+        more = len(suspects) - len(there)
+        text += f" {ordinal_words(more)} more elsewhere."
+    return text

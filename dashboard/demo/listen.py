@@ -1,0 +1,79 @@
+"""Sockets and servers of the demo: loopback only, and no signal handling of their own."""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import signal
+import socket
+from collections.abc import AsyncIterator, Generator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from .errors import DemoError
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that leaves signals to who started it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Capture none."""
+        yield
+
+
+def bind(listen: str) -> socket.socket:
+    """The socket for HOST:PORT, taken before anything slow is started."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise DemoError(f"--listen takes HOST:PORT, not {listen!r}; try 127.0.0.1:8765")
+    host = host.strip("[]")
+    if host != "localhost" and not _is_loopback(host):
+        raise DemoError(
+            f"the demo has no password, so it listens on this machine only, not on {host!r}; "
+            "try 127.0.0.1:8765"
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    # A port that an ended demo left in TIME_WAIT is free; one that is listened on is not.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, int(port)))
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise DemoError(
+                f"port {port} is in use; choose another one with --listen {host}:PORT"
+            ) from error
+        raise DemoError(f"cannot listen on {listen}: {error.strerror}") from error
+    return bound
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
+    """Answer on `bound` until the block ends; open streams get two seconds."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = Server(config)
+    task = asyncio.create_task(server.serve(sockets=[bound]), name="server")
+    try:
+        yield
+    finally:
+        # The way of a signal, because sse-starlette ends its streams when it sees it.
+        server.handle_exit(signal.SIGTERM, None)
+        await task
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

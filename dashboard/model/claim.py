@@ -1,0 +1,113 @@
+"""One caller's claim on a connection: the record that a probe opens and the recorder closes.
+
+A claim is a plain list, read by the names below. One is made for every checkout, and making,
+filling and freeing an object of a class costs more than all that is written into it.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from .origin import HttpRequest, Setting
+
+Claim = list[Any]
+
+#: When it was asked, in seconds of the recorder's clock (float).
+ASKED: Final = 0
+#: The call site (`Frame`).
+SITE: Final = 1
+#: The task or thread (`LiveOwner`).
+OWNER: Final = 2
+#: What surrounds it (`Setting`), None for nothing.
+SETTING_OF: Final = 3
+#: When the connection came; None while it waits.
+GOT: Final = 4
+#: Its `Connection`; None while it waits.
+CONNECTION: Final = 5
+#: Called, answers None once nothing refers to the connection any more; None if that is not told.
+REF: Final = 6
+#: Seconds by name (`connect`, `pre_ping`, `setup`, `dns`, `reset`), None for none.
+PHASES: Final = 7
+#: When it was returned or failed.
+RETURNED: Final = 8
+#: Of a failure: the reason and the exception's class. Of a return: None, or `LOST`.
+REASON: Final = 9
+ERROR: Final = 10
+
+#: The reason of a claim whose connection nobody returned: the garbage collector did.
+LOST: Final = "lost"
+
+
+class LiveOwner(Protocol):
+    """Who asked, without keeping a task or thread alive."""
+
+    kind: str
+    name: str
+    #: 32 bits that tell owners apart.
+    ident: int
+
+    def is_alive(self) -> bool:
+        """Whether the task or thread has not ended."""
+
+
+class Frame(Protocol):
+    """A call site as the probe remembers it: enough to name it, nothing of the frame is kept."""
+
+    index: int
+    file: str
+    line: int
+    function: str
+    #: File, line, function and whether it is a library's, innermost first.
+    stack: tuple[tuple[str, int, str, bool], ...]
+
+
+class Connection:
+    """One connection of a pool, as long as the pool has it."""
+
+    __slots__ = (
+        "backend_pid",
+        "born",
+        "create_time",
+        "host",
+        "is_open",
+        "number",
+        "slot",
+        "uses",
+    )
+
+    def __init__(
+        self,
+        born: float,
+        *,
+        create_time: float | None = None,
+        backend_pid: int | None = None,
+        host: str | None = None,
+    ) -> None:
+        """`born` in seconds of the recorder's clock, `host` for pools that serve several."""
+        self.born = born
+        self.create_time = create_time
+        self.backend_pid = backend_pid
+        self.host = host
+        self.uses = 0
+        #: False while the library keeps the slot and will open a new connection in it.
+        self.is_open = True
+        #: 1, 2, 3 … in the order in which the pool opened them.
+        self.number = 0
+        #: By what the probe knows it.
+        self.slot = 0
+
+
+def new_claim(asked: float, site: Frame, owner: LiveOwner, setting: Setting | None) -> Claim:
+    """A claim that waits."""
+    return [asked, site, owner, setting, None, None, None, None, None, None, None]
+
+
+def request_of(claim: Claim) -> HttpRequest | None:
+    """The HTTP request that was running when it was asked."""
+    setting: Setting | None = claim[SETTING_OF]
+    return setting.request if setting is not None else None
+
+
+def is_unreferenced(claim: Claim) -> bool:
+    """Whether nothing refers to its connection any more."""
+    ref: Callable[[], object | None] | None = claim[REF]
+    return ref is not None and ref() is None

@@ -1,0 +1,150 @@
+"""The seams between rooms: what a probe feeds, and what the web and the fleet read."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from .claim import Claim, Connection
+from .events import PoolEvent
+from .findings import Suspect
+from .history import History
+from .snapshot import PoolSnapshot, Snapshot, Source
+
+
+class Live(Protocol):
+    """The tables that a probe may write itself instead of calling the sink.
+
+    For a library whose checkout is so quick that a call would be seen. What is written is what
+    the sink's own `asked`, `got` and `returned` would write; nothing may be left out.
+    """
+
+    #: Claims that wait, by `id(claim)`.
+    pending: dict[int, Claim]
+    #: Claims that hold, by lease.
+    open: dict[int, Claim]
+    #: Connections by the number that the probe gave them.
+    connections: dict[int, Connection]
+    #: Claims that were returned.
+    ended: deque[Claim]
+    #: The time from which on `look` has to be called, at a return.
+    look_at: float
+
+    def look(self, now: float) -> None:
+        """Fold what has ended."""
+
+    def got(self, claim: Claim, lease: int, connection: int) -> None:
+        """The slow way in, for a connection that is not known yet."""
+
+    def returned(self, lease: int, phases: dict[str, float] | None = None) -> bool:
+        """The slow way in, for a lease that is not open."""
+
+
+class Sink(Protocol):
+    """Where a probe puts what it sees.
+
+    `asked`, `got`, `failed` and `returned` are called for every checkout. No method blocks,
+    awaits or raises; each may be called in any thread, the last also by the garbage collector.
+    A `lease` is the number by which the library's return can be matched with its checkout, a
+    `connection` the number of a connection in its pool.
+    """
+
+    #: None for a sink that has to be called.
+    live: Live | None
+
+    def now(self) -> float:
+        """Seconds of the sink's clock."""
+
+    def asked(self, claim: Claim) -> None:
+        """A caller asked: the claim of `new_claim()`."""
+
+    def got(self, claim: Claim, lease: int, connection: int) -> None:
+        """The caller has its connection; `REF` and `PHASES` may be filled in."""
+
+    def failed(self, claim: Claim, reason: str, error: str | None) -> None:
+        """The caller got nothing."""
+
+    def returned(self, lease: int, phases: dict[str, float] | None = None) -> bool:
+        """The slot is free again; False when the pool had been cleared since the checkout.
+
+        A lease that is not out is counted as unmatched, unless somebody is asking: a checkout
+        that fails half-way may return what nobody got.
+        """
+
+    def withdrawn(self, claim: Claim) -> None:
+        """The claim joined a checkout that its owner already has: no checkout of its own."""
+
+    def adopted(self, lease: int, connection: int, ref: Callable[[], object | None] | None) -> None:
+        """A connection was out before the watch began."""
+
+    def creating(self, connection: int) -> None:
+        """Opening a connection began."""
+
+    def created(self, connection: int, facts: Connection) -> None:
+        """A connection is open."""
+
+    def known(self, connection: int, facts: Connection) -> None:
+        """A connection was open before the watch began."""
+
+    def closed(self, connection: int, reason: str, *, keeps_slot: bool = False) -> None:
+        """A connection is closed; with `keeps_slot` the pool counts its empty slot as idle."""
+
+    def dropped(self, connection: int) -> None:
+        """The pool gave up a slot that had no connection."""
+
+    def detached(self, connection: int, *, keeps_slot: bool = False) -> None:
+        """The caller keeps the connection for good; its lease was returned just before."""
+
+    def cleared(self) -> None:
+        """The pool gave up every connection; those out are no longer the pool's."""
+
+    def pool_closed(self) -> None:
+        """The pool takes no more checkouts."""
+
+    def broke(self, where: str, error: BaseException) -> None:
+        """The probe itself failed at `where`; the host was not touched."""
+
+
+class Facts(Protocol):
+    """What a probe can say of its pool when somebody looks; read off the host's path."""
+
+    library: str
+    #: The pool's class, the database and its address, without credentials.
+    kind: str
+    backend: str
+    address: str
+    #: What cannot be seen with this version of the library; empty when all can.
+    limited: Sequence[str]
+
+    def settings(self) -> Mapping[str, object]:
+        """Options by the library's own names, as they are in force."""
+
+    def limits(self) -> tuple[int | None, int | None, int | None]:
+        """Size, max (size and overflow) and idle_min; None where there is no bound."""
+
+    def own_counts(self) -> tuple[int, int] | None:
+        """The library's own (used, idle), None where it keeps no count."""
+
+
+class Reading(Protocol):
+    """What pages, stream, API and metrics read; `app` provides it."""
+
+    title: str
+    source: Source
+
+    def snapshot(self) -> Snapshot:
+        """The state of every pool at this instant."""
+
+    def pool(self, name: str) -> PoolSnapshot | None:
+        """One pool, None when no pool has this name."""
+
+    def suspects(self) -> list[Suspect]:
+        """Leak suspects, the most certain first."""
+
+    def history(self, name: str, seconds: float, points: int) -> History:
+        """What a pool did in the last `seconds`, in at most `points` steps."""
+
+    def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:
+        """Events after `cursor`: at most `limit` samples and every failure; new cursor, dropped."""
+
+    def wall(self, at: float) -> float:
+        """Seconds of the watch's clock as a UNIX time."""

@@ -1,0 +1,102 @@
+"""Who asked: the running task, else the thread; neither is kept alive."""
+
+import asyncio
+import sys
+import threading
+from asyncio import Task
+from typing import Any, Final
+from weakref import ref
+
+from asyncio import _get_running_loop as running_loop  # in C; `current_task` is written in Python before 3.12
+
+_get_ident: Final = threading.get_ident
+
+
+class TaskOwner:
+    """A task by name and number."""
+
+    __slots__ = ("_task", "ident", "name")
+    kind: Final = "task"
+    _task: "ref[Task[Any]]"
+    name: str
+    ident: int
+
+    @property
+    def task(self) -> "Task[Any] | None":
+        """The task, None once it is gone."""
+        return self._task()
+
+    def is_alive(self) -> bool:
+        """Whether it has not finished."""
+        task = self._task()
+        return task is not None and not task.done()
+
+
+class ThreadOwner:
+    """A thread; one object serves all its checkouts."""
+
+    __slots__ = ("_thread", "ident", "name")
+    kind: Final = "thread"
+
+    def __init__(self, ident: int, thread: threading.Thread | None) -> None:
+        """`thread` is None for a thread that Python did not start."""
+        self.ident = ident & 0xFFFFFFFF
+        self.name = thread.name if thread is not None else f"thread-{ident}"
+        self._thread = ref(thread) if thread is not None else None
+
+    def is_alive(self) -> bool:
+        """Whether it has not ended; unknown threads count as alive."""
+        if self._thread is None:
+            return True
+        thread = self._thread()
+        return thread is not None and thread.is_alive()
+
+
+class Nobody:
+    """The owner of what was out before the watch began."""
+
+    __slots__ = ()
+    kind: Final = "unknown"
+    name: Final = ""
+    ident: Final = 0
+
+    def is_alive(self) -> bool:
+        """Nothing is known of it."""
+        return True
+
+
+NOBODY: Final = Nobody()
+
+
+class _PerThread(threading.local):
+    """One owner a thread; it goes with the thread."""
+
+    def __init__(self) -> None:
+        ident = _get_ident()
+        # Not current_thread(): that would register a dummy for a foreign thread, for good.
+        self.owner = ThreadOwner(ident, threading._active.get(ident))  # type: ignore[attr-defined]
+
+
+per_thread: Final = _PerThread()
+
+if sys.version_info >= (3, 12):
+    _current_task = asyncio.current_task
+else:
+    _tasks: Final[Any] = asyncio.tasks._current_tasks
+
+    def _current_task(loop: Any) -> "Task[Any] | None":
+        task: Task[Any] | None = _tasks.get(loop)
+        return task
+
+
+def of_task() -> TaskOwner | ThreadOwner:
+    """The task that runs; the thread when the loop runs a callback of no task."""
+    task = _current_task(running_loop())
+    if task is None:
+        return per_thread.owner
+    owner = TaskOwner()
+    owner._task = ref(task)
+    owner.name = task.get_name()
+    # Ids are used again, names need not be unique: together they nearly are.
+    owner.ident = (id(task) ^ hash(owner.name)) & 0xFFFFFFFF
+    return owner

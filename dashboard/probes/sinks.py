@@ -1,0 +1,279 @@
+"""Sinks that are no ledger: several at once, and plain events for the user's own tools."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..model import events
+from ..model.claim import (
+    ASKED,
+    CONNECTION,
+    GOT,
+    OWNER,
+    PHASES,
+    REF,
+    SITE,
+    Claim,
+    Connection,
+    is_unreferenced,
+    request_of,
+)
+from ..model.origin import CallSite, Owner
+from ..model.ports import Sink
+
+
+
+class Tee:
+    """Hands everything to several sinks, each with its own clock and its own copy of a claim."""
+
+    live = None
+
+    def __init__(self, sinks: list[Sink]) -> None:
+        """`sinks` may grow and shrink while claims are open."""
+        self._sinks = sinks
+        #: For each claim that waits: who was told, and with which copy.
+        self._copies: dict[int, list[tuple[Sink, Claim]]] = {}
+        self.now = sinks[0].now
+
+    def asked(self, claim: Claim) -> None:
+        """Each sink gets a claim."""
+        copies = []
+        for sink in tuple(self._sinks):
+            copy = list(claim)
+            copy[ASKED] = sink.now()
+            copies.append((sink, copy))
+            sink.asked(copy)
+        self._copies[id(claim)] = copies
+
+    def _told(self, claim: Claim) -> list[tuple[Sink, Claim]]:
+        """Who knows this claim; those that waited before there were several know it itself."""
+        copies = self._copies.pop(id(claim), None)
+        if copies is None:
+            copies = [(sink, claim if place == 0 else list(claim))
+                      for place, sink in enumerate(tuple(self._sinks))]
+        return copies
+
+    def got(self, claim: Claim, lease: int, connection: int) -> None:
+        """Each sink's claim has its connection."""
+        for sink, copy in self._told(claim):
+            copy[REF], copy[PHASES] = claim[REF], claim[PHASES]
+            sink.got(copy, lease, connection)
+
+    def failed(self, claim: Claim, reason: str, error: str | None) -> None:
+        """Each sink's claim failed."""
+        for sink, copy in self._told(claim):
+            sink.failed(copy, reason, error)
+
+    def withdrawn(self, claim: Claim) -> None:
+        """Each sink's claim is none."""
+        for sink, copy in self._told(claim):
+            sink.withdrawn(copy)
+
+    def returned(self, lease: int, phases: dict[str, float] | None = None) -> bool:
+        """Each sink's claim was returned."""
+        return all([sink.returned(lease, phases) for sink in tuple(self._sinks)])
+
+    def created(self, connection: int, facts: Connection) -> None:
+        """Each sink numbers its connections itself."""
+        for sink in tuple(self._sinks):
+            sink.created(connection, _own(facts, self.now, sink.now))
+
+    def known(self, connection: int, facts: Connection) -> None:
+        """Each sink numbers its connections itself."""
+        for sink in tuple(self._sinks):
+            sink.known(connection, _own(facts, self.now, sink.now))
+
+    def __getattr__(self, name: str) -> Any:
+        """What is told seldom and is the same for all."""
+        if name not in _SELDOM:
+            raise AttributeError(name)
+
+        def tell(*args: Any, **kwargs: Any) -> None:
+            for sink in tuple(self._sinks):
+                getattr(sink, name)(*args, **kwargs)
+
+        return tell
+
+
+_SELDOM: Final = {
+    "adopted",
+    "broke",
+    "cleared",
+    "closed",
+    "creating",
+    "detached",
+    "dropped",
+    "pool_closed",
+}
+
+
+def _own(
+    facts: Connection, theirs: Callable[[], float], ours: Callable[[], float]
+) -> Connection:
+    born = ours() - (theirs() - facts.born)
+    return Connection(
+        born, create_time=facts.create_time, backend_pid=facts.backend_pid, host=facts.host
+    )
+
+
+class Emitter:
+    """Turns what a probe sees into events and hands each to one callable.
+
+    What the callable raises is swallowed: it runs on the host's path.
+    """
+
+    live = None
+
+    def __init__(
+        self,
+        pool: str,
+        emit: Callable[[events.PoolEvent], object],
+        clock: Callable[[], float],
+    ) -> None:
+        """`pool` is the name in the events."""
+        self.pool = pool
+        self.now = clock
+        self._emit_to = emit
+        self._numbers = itertools.count(1)
+        self._claims: dict[int, int] = {}
+        self._out: dict[int, tuple[int, Claim]] = {}
+        self._connections: dict[int, Connection] = {}
+        self._count = itertools.count(1)
+        self.errors = 0
+
+    def _emit(self, kind: type[events.PoolEvent], **facts: Any) -> None:
+        try:
+            self._emit_to(kind(pool=self.pool, **facts))
+        except Exception:  # noqa: BLE001 -- the host must not notice
+            self.errors += 1
+
+    def _origin(self, claim: Claim, number: int) -> dict[str, Any]:
+        site, owner = claim[SITE], claim[OWNER]
+        return {
+            "claim": number,
+            "call_site": CallSite(site.file, site.line, site.function),
+            "owner": Owner(owner.kind, owner.name, owner.ident, owner.is_alive()),
+            "request": request_of(claim),
+        }
+
+    def asked(self, claim: Claim) -> None:
+        """CheckoutStarted."""
+        number = self._claims[id(claim)] = next(self._numbers)
+        self._emit(events.CheckoutStarted, at=claim[ASKED], **self._origin(claim, number))
+
+    def got(self, claim: Claim, lease: int, connection: int) -> None:
+        """CheckedOut."""
+        number = self._claims.pop(id(claim), 0)
+        facts = self._connections.get(connection) or self._known(connection)
+        claim[CONNECTION], claim[GOT] = facts, self.now()
+        self._out[lease] = (number, claim)
+        self._emit(
+            events.CheckedOut,
+            at=claim[GOT],
+            connection=facts.number,
+            wait_time=claim[GOT] - claim[ASKED],
+            backend_pid=facts.backend_pid,
+            phases=dict(claim[PHASES] or {}),
+            **self._origin(claim, number),
+        )
+
+    def failed(self, claim: Claim, reason: str, error: str | None) -> None:
+        """CheckoutFailed."""
+        number = self._claims.pop(id(claim), 0)
+        now = self.now()
+        self._emit(
+            events.CheckoutFailed,
+            at=now,
+            reason=reason,
+            error=error,
+            wait_time=now - claim[ASKED],
+            **self._origin(claim, number),
+        )
+
+    def withdrawn(self, claim: Claim) -> None:
+        """No checkout of its own: as if it had not been asked."""
+        self._claims.pop(id(claim), None)
+
+    def returned(self, lease: int, phases: dict[str, float] | None = None) -> bool:
+        """CheckedIn."""
+        number, claim = self._out.pop(lease, (0, None))
+        if claim is None:
+            return True
+        now = self.now()
+        self._emit(
+            events.CheckedIn,
+            at=now,
+            connection=claim[CONNECTION].number,
+            use_time=now - claim[GOT],
+            is_lost=is_unreferenced(claim),
+            phases={**(claim[PHASES] or {}), **(phases or {})},
+            **self._origin(claim, number),
+        )
+        return True
+
+    def adopted(
+        self, lease: int, connection: int, ref: Callable[[], object | None] | None
+    ) -> None:
+        """Nothing is known of who asked: no event."""
+
+    def creating(self, connection: int) -> None:
+        """ConnectionCreated; the number is that which it will have when it is ready."""
+        self._emit(events.ConnectionCreated, at=self.now(), connection=0)
+
+    def created(self, connection: int, facts: Connection) -> None:
+        """ConnectionReady."""
+        self.known(connection, facts)
+        self._emit(
+            events.ConnectionReady,
+            at=self.now(),
+            connection=facts.number,
+            create_time=facts.create_time,
+            backend_pid=facts.backend_pid,
+            host=facts.host,
+        )
+
+    def known(self, connection: int, facts: Connection) -> None:
+        """Only numbered."""
+        facts.number = next(self._count)
+        self._connections[connection] = facts
+
+    def _known(self, connection: int) -> Connection:
+        facts = Connection(self.now())
+        self.known(connection, facts)
+        return facts
+
+    def closed(self, connection: int, reason: str, *, keeps_slot: bool = False) -> None:
+        """ConnectionClosed."""
+        facts = self._connections.pop(connection, None)
+        now = self.now()
+        self._emit(
+            events.ConnectionClosed,
+            at=now,
+            connection=facts.number if facts is not None else 0,
+            reason=reason,
+            age=now - facts.born if facts is not None else None,
+            uses=facts.uses if facts is not None else 0,
+            backend_pid=facts.backend_pid if facts is not None else None,
+        )
+
+    def dropped(self, connection: int) -> None:
+        """An empty slot less: no event."""
+
+    def detached(self, connection: int, *, keeps_slot: bool = False) -> None:
+        """ConnectionDetached."""
+        facts = self._connections.pop(connection, None)
+        number = facts.number if facts is not None else 0
+        self._emit(events.ConnectionDetached, at=self.now(), connection=number)
+
+    def cleared(self) -> None:
+        """PoolCleared."""
+        self._connections.clear()
+        self._emit(events.PoolCleared, at=self.now())
+
+    def pool_closed(self) -> None:
+        """PoolClosed."""
+        self._emit(events.PoolClosed, at=self.now())
+
+    def broke(self, where: str, error: BaseException) -> None:
+        """Counted."""
+        self.errors += 1

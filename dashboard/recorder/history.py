@@ -1,0 +1,186 @@
+"""What a pool did over time: counters a second and a minute wide, histograms ten seconds wide.
+
+A second is kept for 15 minutes, a minute for 6 hours. Levels (in use, waiting) are not sampled:
+they follow exactly from the counts of what began and what ended in each step.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from ..model.distribution import Distribution, buckets_of
+from .ledger import TEN
+
+KINDS: Final = (
+    "asked",
+    "answered",
+    "got",
+    "returned",
+    "timeouts",
+    "errors",
+    "created",
+    "closed",
+)
+SECOND: Final = (1.0, 900)
+MINUTE: Final = (60.0, 360)
+#: Bytes of all counters of one pool.
+COUNTERS_MEMORY: Final = (SECOND[1] + MINUTE[1]) * len(KINDS) * 4
+
+
+class Counters:
+    """A ring of steps, each with one count a kind."""
+
+    def __init__(self, step: float, length: int) -> None:
+        """`length` steps of `step` seconds."""
+        self.step = step
+        self.length = length
+        self._newest = -1
+        self._counts = {kind: array("I", bytes(4 * length)) for kind in KINDS}
+
+    def add(self, kind: str, times: Iterable[float]) -> None:
+        """Count one for each time; what is older than the ring is left out."""
+        step = self.step
+        for slot, count in Counter([int(time / step) for time in times]).items():
+            self.count(kind, slot, count)
+
+    def count(self, kind: str, slot: int, count: int) -> None:
+        """Count in the step number `slot`."""
+        if slot > self._newest:
+            self._advance(slot)
+        if slot > self._newest - self.length:
+            self._counts[kind][slot % self.length] += count
+
+    def _advance(self, slot: int) -> None:
+        first = max(self._newest + 1, slot - self.length + 1)
+        for each in range(first, slot + 1):
+            for counts in self._counts.values():
+                counts[each % self.length] = 0
+        self._newest = slot
+
+    def last(self, kind: str, now: float, steps: int) -> list[int]:
+        """The last `steps` counts, oldest first; the last one is the step of `now`."""
+        newest = int(now / self.step)
+        counts = self._counts[kind]
+        oldest = self._newest - self.length
+        return [
+            counts[slot % self.length] if oldest < slot <= self._newest else 0
+            for slot in range(newest - steps + 1, newest + 1)
+        ]
+
+
+class Histograms:
+    """Sparse histograms of equal steps; the oldest go when there are too many."""
+
+    def __init__(self, step: float, length: int) -> None:
+        """`length` steps of `step` seconds."""
+        self.step = step
+        self.length = length
+        self._slots: dict[int, Counter[int]] = {}
+
+    def add(self, at: float, counts: Mapping[int, int]) -> None:
+        """Add counts by bucket to the step of `at`."""
+        slot = int(at / self.step)
+        histogram = self._slots.get(slot)
+        if histogram is None:
+            histogram = self._slots[slot] = Counter()
+            self._forget()
+        for bucket, count in counts.items():
+            histogram[bucket] += count
+
+    def _forget(self) -> None:
+        newest = max(self._slots, default=0)
+        for old in [slot for slot in self._slots if slot <= newest - self.length]:
+            del self._slots[old]
+
+    def between(self, start: float, end: float) -> Distribution:
+        """Everything in the steps that overlap `start` to `end`."""
+        return Distribution(
+            merged(
+                counts
+                for slot, counts in list(self._slots.items())
+                if slot * self.step < end and (slot + 1) * self.step > start
+            )
+        )
+
+    @property
+    def memory(self) -> int:
+        """Bytes, estimated: a sparse bucket costs about 100, a step about 300."""
+        return sum(300 + 100 * len(counts) for counts in list(self._slots.values()))
+
+    def halve(self) -> None:
+        """Forget the older half."""
+        self.length = max(6, self.length // 2)
+        self._forget()
+
+
+def merged(parts: Iterable[Mapping[int, int]]) -> Counter[int]:
+    """The counts of several histograms together."""
+    counts: Counter[int] = Counter()
+    for part in parts:
+        counts.update(part)
+    return counts
+
+
+def levels(now: int, ups: Sequence[int], downs: Sequence[int]) -> list[int]:
+    """The level at the end of each step, from the level now and what came and went in each."""
+    level = now
+    found = []
+    for up, down in zip(reversed(ups), reversed(downs), strict=True):
+        found.append(max(0, level))
+        level -= up - down
+    found.reverse()
+    return found
+
+
+class Past:
+    """All history of one pool."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self.seconds = Counters(*SECOND)
+        self.minutes = Counters(*MINUTE)
+        self.fine = {name: Histograms(TEN, 90) for name in ("wait", "use", "create")}
+        self.coarse = {name: Histograms(60.0, 360) for name in ("wait", "use", "create")}
+
+    def count(self, kind: str, times: Sequence[float]) -> None:
+        """Count one for each time."""
+        if times:
+            self.seconds.add(kind, times)
+            self.minutes.add(kind, times)
+
+    def count_many(self, kinds: Iterable[str], at: float, count: int) -> None:
+        """Count `count` of each kind in the steps of `at`."""
+        for counters in (self.seconds, self.minutes):
+            slot = int(at / counters.step)
+            for kind in kinds:
+                counters.count(kind, slot, count)
+
+    def measure(self, name: str, at: float, counts: Mapping[int, int]) -> None:
+        """Add counts by bucket at a time."""
+        self.fine[name].add(at, counts)
+        self.coarse[name].add(at, counts)
+
+    def measure_each(self, name: str, values: Iterable[tuple[float, float]]) -> None:
+        """Add each (time, value)."""
+        by_step: dict[int, list[float]] = {}
+        for at, value in values:
+            by_step.setdefault(int(at // TEN), []).append(value)
+        for step, group in by_step.items():
+            self.measure(name, step * TEN, Counter(buckets_of(group)))
+
+    def distribution(self, name: str, now: float, seconds: float) -> Distribution:
+        """What was measured in the last `seconds`; over 15 minutes in steps of a minute."""
+        source = self.fine if seconds <= self.fine[name].length * TEN else self.coarse
+        return source[name].between(now - seconds, now + 1.0)
+
+    @property
+    def memory(self) -> int:
+        """Bytes, estimated."""
+        parts: Mapping[str, Histograms] = {f"f{k}": v for k, v in self.fine.items()} | self.coarse
+        return COUNTERS_MEMORY + sum(each.memory for each in parts.values())
+
+    def coarsen(self) -> None:
+        """Forget the older half of the histograms."""
+        for each in (*self.fine.values(), *self.coarse.values()):
+            each.halve()

@@ -1,0 +1,122 @@
+"""The JSON API: everything that a page shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..model.ports import Reading
+from ..model.snapshot import PoolSnapshot
+from .aside import aside
+from .frame import DEFAULT_RANGE, RANGES
+from .shapes import json_response, plain, pool_detail, pool_row
+
+#: Steps of a history at most.
+POINTS: Final = 300
+
+
+def routes(reading: Reading) -> list[Route]:
+    """Relative to the mount."""
+    api = Api(reading)
+    return [
+        Route("/api/pools", _off_loop(api.pools), name="api_pools"),
+        Route("/api/pools/{name:path}", _off_loop(api.pool), name="api_pool"),
+        Route("/api/suspects", _off_loop(api.suspects), name="api_suspects"),
+        Route("/api/advice", _off_loop(api.advice), name="api_advice"),
+        Route("/api/incidents", _off_loop(api.incidents), name="api_incidents"),
+        Route("/readyz", _off_loop(api.ready), name="readyz"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Each method answers one address; they run in a thread."""
+
+    reading: Reading
+
+    def pools(self, _: Request) -> Response:
+        """Every pool's figures."""
+        snapshot = self.reading.snapshot()
+        return json_response([pool_row(pool, snapshot.source) for pool in snapshot.pools.values()])
+
+    def pool(self, request: Request) -> Response:
+        """One pool in full, with its history over `?range=`."""
+        seconds = range_of(request)
+        name = request.path_params["name"]
+        pool = self.reading.pool(name)
+        if pool is None:
+            raise unknown_pool(self.reading, name)
+        history = self.reading.history(name, seconds, POINTS)
+        detail = pool_detail(pool, self.reading.source)
+        return json_response({**detail, "history": plain(history)})
+
+    def suspects(self, _: Request) -> Response:
+        """Leak suspects, the most certain first."""
+        return json_response(plain(self.reading.suspects()))
+
+    def advice(self, _: Request) -> Response:
+        """Changes worth making."""
+        return json_response(_of(self.reading, "advice"))
+
+    def incidents(self, _: Request) -> Response:
+        """Moments when a pool ran out."""
+        return json_response(_of(self.reading, "incidents"))
+
+    def ready(self, _: Request) -> Response:
+        """503 while a pool is exhausted, naming it."""
+        pools = self.reading.snapshot().pools.values()
+        exhausted = [_shortage(pool) for pool in pools if is_exhausted(pool)]
+        if exhausted:
+            return json_response({"status": "exhausted", "pools": exhausted}, 503)
+        return json_response({"status": "ready"})
+
+
+def is_exhausted(pool: PoolSnapshot) -> bool:
+    """Every slot is taken and someone waits."""
+    return pool.max is not None and pool.used >= pool.max and pool.pending_requests > 0
+
+
+def range_of(request: Request) -> float:
+    """The seconds that `?range=` asks for; anything else than the known ranges is refused."""
+    given = request.query_params.get("range", DEFAULT_RANGE)
+    if given not in RANGES:
+        known = ", ".join(RANGES)
+        raise HTTPException(400, f"range takes one of {known}, not {given[:100]!r}.")
+    return RANGES[given][1]
+
+
+def unknown_pool(reading: Reading, name: str) -> HTTPException:
+    """404, naming the pools that there are."""
+    return HTTPException(404, f"No pool is called {name[:200]!r}. {known_pools(reading)}")
+
+
+def known_pools(reading: Reading) -> str:
+    """A sentence; at most twenty names."""
+    names = sorted(reading.snapshot().pools)
+    if not names:
+        return "No pool is being watched yet."
+    listed = ", ".join(repr(name) for name in names[:20])
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"Watched pools: {listed}{more}."
+
+
+def _shortage(pool: PoolSnapshot) -> dict[str, object]:
+    names = ("name", "library", "used", "max", "pending_requests", "oldest_wait")
+    return {name: plain(getattr(pool, name)) for name in names}
+
+
+def _of(reading: Reading, name: str) -> object:
+    """A list that not every reading has yet."""
+    method: Callable[[], object] | None = getattr(reading, name, None)
+    return plain(method()) if method is not None else []
+
+
+def _off_loop(answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        return await aside(answer, request)
+
+    return endpoint

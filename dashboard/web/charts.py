@@ -1,0 +1,268 @@
+"""Charts over time as SVG geometry.
+
+The plot's own coordinates are steps across and 0..100 down; the browser stretches them to the
+card, so no chart depends on the width of the screen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from ..model.history import History
+from ..model.snapshot import PoolSnapshot
+from . import format as fmt
+
+Values = Sequence[float | None]
+_PLOT_TOP: Final = 8.0
+_PLOT_HEIGHT: Final = 146.0
+_TABLE_ROWS: Final = 12
+#: An area below a logarithmic line would mean nothing.
+_FILLED: Final = frozenset({"use", "over", "queue"})
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line or area; `kind` is its class in the style sheet."""
+
+    label: str
+    kind: str
+    line: str
+    area: str
+    last: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A grid line: `at` in pixels from the top, or in per cent from the left."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A chart over time. `rows` is the table view: time, then one text per series."""
+
+    name: str
+    sentence: str
+    width: int
+    series: tuple[Series, ...]
+    across: tuple[Mark, ...]
+    down: tuple[Mark, ...]
+    limit: float | None
+    times: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def texts(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What the cursor says at each step, series by series."""
+        return [(each.label, each.texts) for each in self.series]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    place: Callable[[float], float]
+    marks: tuple[Mark, ...]
+
+
+def connections(history: History, pool: PoolSnapshot, zone: tzinfo | None) -> Plot | None:
+    """In use, the part beyond size apart, under the line of the maximum."""
+    used = history.used
+    if len(used) < 2:
+        return None
+    size = pool.size if pool.max is not None and pool.size is not None else None
+    scale = _linear(max([*used, pool.max or 0, 1]))
+    base = [value if size is None else min(value, size) for value in used]
+    series = [_series("in use", "use", used, scale, fmt.count, fill_to=None, drawn=base)]
+    if size is not None and pool.max is not None and size < pool.max:
+        over = [max(0, value - size) for value in used]
+        series.append(_series("overflow", "over", over, scale, fmt.count, fill_to=base, drawn=used))
+    sentence = f"Between {min(used):,} and {max(used):,} connections in use"
+    limit = scale.place(pool.max) if pool.max is not None else None
+    return _plot("connections", sentence, history, tuple(series), scale, limit, zone)
+
+
+def waits(history: History, zone: tzinfo | None, name: str = "wait") -> Plot | None:
+    """Wait p99 and p50 on a logarithmic scale."""
+    values = [value for value in (*history.wait_p99, *history.wait_p50) if value is not None]
+    if len(history.wait_p99) < 2 or not values:
+        return None
+    scale = _logarithmic(values)
+    duration = _duration
+    series = [_series("p99", "wait", history.wait_p99, scale, duration)]
+    if any(value is not None for value in history.wait_p50):
+        series.append(_series("p50", "median", history.wait_p50, scale, duration))
+    longest = max(value for value in history.wait_p99 if value is not None) if values else 0
+    sentence = f"Wait p99 up to {duration(longest)}"
+    return _plot(name, sentence, history, tuple(series), scale, None, zone)
+
+
+def queue(history: History, zone: tzinfo | None) -> Plot | None:
+    """Callers waiting at the end of each step."""
+    if len(history.pending) < 2:
+        return None
+    scale = _linear(max([*history.pending, 1]))
+    series = _series("waiting", "queue", history.pending, scale, fmt.count)
+    most = max(history.pending)
+    sentence = f"Up to {fmt.plural(most, 'caller')} waiting" if most else "No caller was waiting"
+    return _plot("queue", sentence, history, (series,), scale, None, zone)
+
+
+def merge(histories: Sequence[History]) -> History:
+    """All pools as one: levels add up, percentiles are those of the slowest pool in each step."""
+    histories = [history for history in histories if history.used]
+    if not histories:
+        return History(0.0, 1.0)
+    length = min(len(history.used) for history in histories)
+    steps = range(-length, 0)
+    last = histories[0]
+    shift = (len(last.used) - length) * last.step
+    return History(
+        start=last.start + shift,
+        step=last.step,
+        used=tuple(sum(h.used[at] for h in histories) for at in steps),
+        pending=tuple(sum(h.pending[at] for h in histories) for at in steps),
+        wait_p99=tuple(_worst([h.wait_p99[at] for h in histories]) for at in steps),
+    )
+
+
+def _worst(values: Values) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _duration(value: float | None) -> str:
+    return str(fmt.duration(value))
+
+
+def _linear(top: float) -> _Scale:
+    """From 0, with at most four grid lines at 1, 2 or 5 times a power of ten."""
+    raw = top / 3.2
+    power = 10.0 ** math.floor(math.log10(raw)) if raw >= 1 else 1.0
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
+    ceiling = top * 1.04
+
+    def place(value: float) -> float:
+        return 100 - value / ceiling * 100
+
+    marks = [_mark(place(n * step), fmt.count(n * step)) for n in range(int(top // step) + 1)]
+    return _Scale(place, tuple(marks))
+
+
+def _logarithmic(values: Sequence[float]) -> _Scale:
+    """Whole decades from 0.1 ms up."""
+    low = max(-4, math.floor(math.log10(max(min(values), 1e-4))))
+    high = max(low + 2, math.ceil(math.log10(max(*values, 1e-4)) - 1e-9))
+
+    def place(value: float) -> float:
+        decades = (math.log10(max(value, 10.0**low)) - low) / (high - low)
+        return 100 - decades * 100
+
+    powers = range(low, high + 1)
+    marks = [_mark(place(10.0**power), decade(10.0**power)) for power in powers]
+    return _Scale(place, tuple(marks))
+
+
+def decade(value: float) -> str:
+    """`0.1 ms`, `10 s`."""
+    if value < 1:
+        return f"{value * 1000:g} ms"
+    return f"{value:g} s"
+
+
+def _mark(place: float, label: str) -> Mark:
+    return Mark(round(_PLOT_TOP + place / 100 * _PLOT_HEIGHT, 1), label)
+
+
+def _series(
+    label: str,
+    kind: str,
+    values: Values,
+    scale: _Scale,
+    text: Callable[[float | None], str],
+    *,
+    fill_to: Values | None = None,
+    drawn: Values | None = None,
+) -> Series:
+    shown = values if drawn is None else drawn
+    line = _path(shown, scale)
+    area = _area(shown, scale, fill_to) if kind in _FILLED else ""
+    last = next((text(value) for value in reversed(values) if value is not None), fmt.NOTHING)
+    return Series(label, kind, line, area, last, tuple(text(value) for value in values))
+
+
+def _path(values: Values, scale: _Scale) -> str:
+    """One line, interrupted where nothing happened."""
+    parts: list[str] = []
+    pen_is_up = True
+    for number, value in enumerate(values):
+        if value is None:
+            pen_is_up = True
+            continue
+        parts.append(f"{'M' if pen_is_up else 'L'}{number} {scale.place(value):.1f}")
+        pen_is_up = False
+    return "".join(parts)
+
+
+def _area(values: Values, scale: _Scale, floor: Values | None) -> str:
+    """Empty where the line is interrupted: a filled gap would be an invention."""
+    if any(value is None for value in values):
+        return ""
+    upper = [f"{number} {scale.place(value or 0):.1f}" for number, value in enumerate(values)]
+    if floor is None:
+        return f"M{' L'.join(upper)} L{len(values) - 1} 100 L0 100 Z"
+    lower = [f"{number} {scale.place(value or 0):.1f}" for number, value in enumerate(floor)]
+    return f"M{' L'.join(upper)} L{' L'.join(reversed(lower))} Z"
+
+
+def _plot(
+    name: str,
+    sentence: str,
+    history: History,
+    series: tuple[Series, ...],
+    scale: _Scale,
+    limit: float | None,
+    zone: tzinfo | None,
+) -> Plot:
+    length = len(series[0].texts)
+    begin = datetime.fromtimestamp(history.start, zone)
+    ends = [begin + timedelta(seconds=(n + 1) * history.step) for n in range(length)]
+    long = history.step * length > 2 * 3600 or history.step >= 60
+    times = tuple(f"{end:%H:%M}" if long else f"{end:%H:%M:%S}" for end in ends)
+    stride = max(1, -(-length // _TABLE_ROWS))
+    picked = range(length - 1, -1, -stride)
+    rows = tuple((times[n], *(each.texts[n] for each in series)) for n in picked)
+    return Plot(
+        name=name,
+        sentence=f"{sentence}, {times[0]} to {times[-1]}",
+        width=length - 1,
+        series=series,
+        across=scale.marks,
+        down=_time_marks(ends),
+        limit=limit,
+        times=times,
+        rows=rows,
+    )
+
+
+def _time_marks(ends: Sequence[datetime]) -> tuple[Mark, ...]:
+    """Round times across the axis, three to six of them."""
+    first, last = ends[0], ends[-1]
+    span = (last - first).total_seconds() or 1.0
+    strides = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600)
+    stride = next((each for each in strides if span / each <= 5), 43200)
+    pattern = "%H:%M:%S" if stride < 60 else "%H:%M"
+    since = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    offset = (first - since).total_seconds()
+    begin = since + timedelta(seconds=math.ceil(offset / stride) * stride)
+    marks: list[Mark] = []
+    while begin <= last:
+        share = (begin - first).total_seconds() / span * 100
+        if 3 <= share <= 97:
+            marks.append(Mark(round(share, 2), begin.strftime(pattern)))
+        begin += timedelta(seconds=stride)
+    return tuple(marks)

@@ -1,0 +1,194 @@
+"""What the overview shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..analysis.status import Finding, Status, active, findings, headline, status_of
+from ..model.findings import Suspect
+from ..model.history import History
+from ..model.ports import Reading
+from ..model.snapshot import PoolSnapshot, Snapshot
+from .charts import Plot, merge, queue, waits
+from .drawing import Meter, Spark, common_width, meter, row_layout, spark
+from .feed import EventRow, Filter, recent
+from .frame import Frame
+from .histograms import Histogram, histogram, together
+
+_SPARK_POINTS = 60
+_PLOT_POINTS = 180
+_BARS = 60
+_EVENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One pool of the table."""
+
+    pool: PoolSnapshot
+    status: Status
+    meter: Meter
+    spark: Spark | None
+    where: str
+    wait_p99: float | None
+    use_p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all pools; `timeouts` are those within the range."""
+
+    used: int
+    max: int | None
+    waiting: int
+    rate: float
+    timeouts: int
+
+
+class Overview:
+    """Computed when a template asks for it, so that a fragment pays only for itself."""
+
+    def __init__(self, reading: Reading, frame: Frame, suspects: Sequence[Suspect]) -> None:
+        """`suspects` are all of the process."""
+        self.reading = reading
+        self.frame = frame
+        self.suspects = suspects
+        self.snapshot: Snapshot = reading.snapshot()
+
+    @cached_property
+    def headline(self) -> str:
+        """The sentence at the top."""
+        return headline(self.snapshot, self.suspects)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """At most three."""
+        return findings(self.snapshot, self.suspects)
+
+    @cached_property
+    def more(self) -> int:
+        """How many pools need attention beyond the findings."""
+        levels = [status_of(p, self.suspects).level for p in self.snapshot.pools.values()]
+        return sum(level in {"bad", "wait"} for level in levels) - len(self.findings)
+
+    @cached_property
+    def histories(self) -> dict[str, History]:
+        """One for every pool, fine enough for the large charts."""
+        seconds = self.frame.seconds
+        return {n: self.reading.history(n, seconds, _PLOT_POINTS) for n in self.snapshot.pools}
+
+    @cached_property
+    def totals(self) -> Totals:
+        """What stands beside the headline."""
+        pools = [pool for pool in self.snapshot.pools.values() if pool.state != "closed"]
+        limits = [pool.max for pool in pools]
+        return Totals(
+            used=sum(pool.used for pool in pools),
+            max=None if None in limits or not limits else sum(limit or 0 for limit in limits),
+            waiting=sum(pool.pending_requests for pool in pools),
+            rate=sum(pool.checkout_rate for pool in pools),
+            timeouts=sum(sum(history.timeouts) for history in self.histories.values()),
+        )
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The worst first, then by waiting callers, then by the share in use."""
+        pools = list(self.snapshot.pools.values())
+        width = common_width(pools)
+        rows = [self._row(pool, width) for pool in pools]
+        rows.sort(
+            key=lambda row: (
+                row.status.rank,
+                -row.pool.pending_requests,
+                -(row.pool.used / row.pool.max if row.pool.max else 0),
+                row.pool.name,
+            )
+        )
+        return rows
+
+    def _row(self, pool: PoolSnapshot, width: float) -> Row:
+        leaks = len(active(self.suspects, pool.name))
+        return Row(
+            pool=pool,
+            status=status_of(pool, self.suspects),
+            meter=meter(row_layout(pool, width), pool, leaks),
+            spark=spark(thin(self.histories[pool.name], _SPARK_POINTS), pool),
+            where=place_of(pool),
+            wait_p99=pool.wait_time.percentile(99),
+            use_p95=pool.use_time.percentile(95),
+        )
+
+    @cached_property
+    def together(self) -> History:
+        """All pools as one."""
+        return merge(list(self.histories.values()))
+
+    @cached_property
+    def queue_plot(self) -> Plot | None:
+        """Callers waiting in all pools."""
+        return queue(self.together, self.frame.now.tzinfo)
+
+    @cached_property
+    def wait_plot(self) -> Plot | None:
+        """Wait p99 of the slowest pool."""
+        return waits(self.together, self.frame.now.tzinfo)
+
+    @cached_property
+    def wait_histogram(self) -> Histogram | None:
+        """Waits of all pools within their windows."""
+        return histogram(together([p.wait_time for p in self.snapshot.pools.values()]))
+
+    @cached_property
+    def rates(self) -> tuple[tuple[float, float, float, bool], ...]:
+        """Checkouts per step as bars: x, width and height in per cent, and whether any failed."""
+        return bars(list(self.histories.values()))
+
+    @cached_property
+    def feed(self) -> tuple[Sequence[EventRow], int]:
+        """The newest events, and how many were counted but not kept as samples."""
+        return recent(self.reading, self.frame.now.tzinfo, Filter(), _EVENTS)
+
+    @property
+    def window(self) -> float:
+        """The window of the histogram, in seconds."""
+        return max((pool.window for pool in self.snapshot.pools.values()), default=0.0)
+
+
+def place_of(pool: PoolSnapshot) -> str:
+    """`PostgreSQL, orders-db:5432`, as far as it is known."""
+    return ", ".join(part for part in (pool.backend or pool.library, pool.address) if part)
+
+
+def thin(history: History, points: int) -> History:
+    """At most `points` steps, each keeping the most of what it replaces."""
+    stride = -(-len(history.used) // points)
+    if stride < 2:
+        return history
+    starts = range(len(history.used) % stride, len(history.used), stride)
+    return History(
+        start=history.start,
+        step=history.step * stride,
+        used=tuple(max(history.used[at : at + stride]) for at in starts),
+        pending=tuple(max(history.pending[at : at + stride]) for at in starts),
+    )
+
+
+def bars(histories: Sequence[History]) -> tuple[tuple[float, float, float, bool], ...]:
+    """Checkouts of all pools together, in at most sixty bars."""
+    length = min((len(history.checkouts) for history in histories if history.checkouts), default=0)
+    stride = max(1, -(-length // _BARS))
+    sums: list[tuple[int, bool]] = []
+    for at in range(length % stride, length, stride):
+        end = at + stride
+        done = sum(sum(h.checkouts[-length:][at:end]) for h in histories if h.checkouts)
+        failed = any(any(h.timeouts[-length:][at:end]) for h in histories if h.checkouts)
+        failed = failed or any(any(h.errors[-length:][at:end]) for h in histories if h.checkouts)
+        sums.append((done, failed))
+    most = max((done for done, _ in sums), default=0) or 1
+    width = 100 / max(len(sums), 1)
+    return tuple(
+        (round(n * width, 2), round(width * 0.8, 2), round(done / most * 100, 1), failed)
+        for n, (done, failed) in enumerate(sums)
+    )

@@ -1,0 +1,128 @@
+"""The pages, and the fragments of the same templates that keep them current."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..model.findings import Suspect
+from ..model.ports import Reading
+from .aside import aside
+from .detail import Detail
+from .feed import WORDS, Filter, recent
+from .frame import Frame, frame_for
+from .overview import Overview
+from .rendering import error_page, render, render_text
+
+__all__ = ["error_page", "routes"]
+
+Handler = Callable[[Request, Reading], Response]
+
+_OVERVIEW: Final = {
+    "": "overview.html",
+    "findings": "overview/findings.html",
+    "table": "overview/table.html",
+    "trend": "overview/trend.html",
+    "rates": "overview/rates.html",
+}
+_POOL: Final = {
+    "": "pool.html",
+    "now": "pool/now.html",
+    "trend": "pool/trend.html",
+    "evidence": "pool/evidence.md",
+}
+_LEAKS: Final = {"": "leaks.html", "list": "leaks/list.html"}
+_EVENTS: Final = {"": "events.html", "rows": "events/rows.html"}
+_EVENT_ROWS: Final = 200
+
+
+def routes(reading: Reading) -> list[Route]:
+    """Relative to wherever they are mounted."""
+    handlers: tuple[tuple[str, str, Handler], ...] = (
+        ("/", "overview", _overview),
+        ("/pools/{name:path}", "pool", _pool),
+        ("/leaks", "leaks", _leaks),
+        ("/events", "events", _events),
+    )
+    return [Route(path, _threaded(handler, reading), name=name) for path, name, handler in handlers]
+
+
+def _threaded(handler: Handler, reading: Reading) -> Callable[[Request], Awaitable[Response]]:
+    """In a thread, so that rendering does not hold up the host's loop."""
+
+    async def endpoint(request: Request) -> Response:
+        return await aside(handler, request, reading)
+
+    return endpoint
+
+
+def _template(request: Request, templates: dict[str, str]) -> str | None:
+    return templates.get(request.query_params.get("part", ""))
+
+
+def _no_part(request: Request) -> Response:
+    part = request.query_params.get("part", "")
+    return error_page(request, 404, "No such part", f"This page has no part called {part!r}.")
+
+
+def _start(request: Request, reading: Reading, page: str) -> tuple[Frame, Sequence[Suspect]]:
+    suspects = reading.suspects()
+    return frame_for(request, reading, page, suspects), suspects
+
+
+def _overview(request: Request, reading: Reading) -> Response:
+    template = _template(request, _OVERVIEW)
+    if template is None:
+        return _no_part(request)
+    frame, suspects = _start(request, reading, "pools")
+    return render(template, frame, view=Overview(reading, frame, suspects))
+
+
+def _pool(request: Request, reading: Reading) -> Response:
+    template = _template(request, _POOL)
+    if template is None:
+        return _no_part(request)
+    frame, suspects = _start(request, reading, "pool")
+    name = request.path_params["name"]
+    pool = reading.pool(name)
+    if pool is None:
+        names = sorted(reading.snapshot().pools)
+        if request.query_params.get("part"):
+            return error_page(request, 404, "No such pool", f"{name} is not watched any more.")
+        return render("missing.html", frame, 404, name=name, names=names)
+    view = Detail(
+        reading, frame, pool, suspects, lists_all=request.query_params.get("holders") == "all"
+    )
+    if template.endswith(".md"):
+        return render_text(
+            template, frame, view=view, link=str(request.url.remove_query_params("part"))
+        )
+    return render(template, frame, view=view, is_part=bool(request.query_params.get("part")))
+
+
+def _leaks(request: Request, reading: Reading) -> Response:
+    template = _template(request, _LEAKS)
+    if template is None:
+        return _no_part(request)
+    frame, suspects = _start(request, reading, "leaks")
+    held = [suspect for suspect in suspects if suspect.ended_at is None]
+    ended = [suspect for suspect in suspects if suspect.ended_at is not None]
+    pools = len(reading.snapshot().pools)
+    return render(template, frame, held=held, ended=ended, pools=pools)
+
+
+def _events(request: Request, reading: Reading) -> Response:
+    template = _template(request, _EVENTS)
+    if template is None:
+        return _no_part(request)
+    frame, _ = _start(request, reading, "events")
+    wanted = Filter.read(request.query_params)
+    rows, dropped = recent(reading, frame.now.tzinfo, wanted, _EVENT_ROWS)
+    names = sorted(reading.snapshot().pools)
+    return render(
+        template, frame, wanted=wanted, events=rows, dropped=dropped, names=names, words=WORDS
+    )

@@ -1,0 +1,115 @@
+// Writes the figures of the stream into the cells that the server rendered; rows keep their places.
+import { count, duration, percent, rate, spoken } from "./format.js";
+import { draw, forget } from "./meter.js";
+
+let places = new Map();
+let page = new Map();
+let names = "";
+
+function cellsOf(root) {
+  const cells = new Map();
+  for (const cell of root.querySelectorAll("[data-cell]")) cells.set(cell.dataset.cell, cell);
+  return cells;
+}
+
+function placeOf(root) {
+  return { cells: cellsOf(root), meters: [...root.querySelectorAll("[data-meter]")] };
+}
+
+/** Finds the cells again, after the page began or a part of it was swapped. */
+export function index() {
+  places = new Map();
+  page = new Map();
+  for (const row of document.querySelectorAll("tr[data-pool]")) places.set(row.dataset.pool, placeOf(row));
+  const head = document.querySelector("[data-pool-page]");
+  if (head) places.set(head.dataset.poolPage, placeOf(document.getElementById("main")));
+  for (const [name, cell] of cellsOf(document)) if (!cell.closest("tr")) page.set(name, cell);
+  document.querySelectorAll("[data-meter]").forEach(forget);
+  names = "";
+}
+
+export function isOverview() {
+  return document.documentElement.dataset.page === "pools";
+}
+
+function text(cells, name, value) {
+  const cell = cells.get(name);
+  if (cell && cell.textContent !== value) cell.textContent = value;
+  return cell;
+}
+
+function figure(cells, name, seconds) {
+  const cell = cells.get(name);
+  if (!cell) return null;
+  const [value, unit] = duration(seconds);
+  const number = cell.querySelector(".n");
+  if (!number) return text(cells, name, spoken(seconds));
+  if (number.textContent !== value) number.textContent = value;
+  if (number.nextSibling.textContent !== unit) number.nextSibling.textContent = unit;
+  return cell;
+}
+
+function dress(cell, name) {
+  if (cell && cell.className !== name) cell.className = name;
+}
+
+function waitClass(seconds) {
+  if (seconds >= 1) return "crit";
+  return seconds >= 0.1 ? "hot" : "";
+}
+
+function status(cells, pool) {
+  const tag = cells.get("status");
+  if (!tag) return;
+  dress(tag, `tag ${pool.level}`);
+  const word = tag.lastElementChild;
+  if (word.textContent === pool.status) return;
+  word.textContent = pool.status;
+  tag.querySelector("use").setAttribute("href", `#i-${pool.level}`);
+}
+
+function writePool({ cells, meters }, pool) {
+  status(cells, pool);
+  text(cells, "sentence", pool.sentence);
+  for (const name of ["used", "idle", "overflow", "count", "checkouts", "created", "peak"]) {
+    if (name in pool) text(cells, name, count(pool[name]));
+  }
+  dress(text(cells, "waiting", count(pool.pending_requests)), pool.pending_requests ? "crit" : "z");
+  dress(text(cells, "timeouts", count(pool.timeouts)), pool.timeouts ? "crit" : "z");
+  dress(figure(cells, "wait_p99", pool.wait_p99), waitClass(pool.wait_p99));
+  figure(cells, "wait_p50", pool.wait_p50);
+  figure(cells, "use_p95", pool.use_p95);
+  text(cells, "rate", rate(pool.checkout_rate));
+  if (pool.max) text(cells, "share", percent(pool.used / pool.max));
+  text(cells, "oldest", pool.pending_requests && pool.oldest_wait !== null ? `oldest ${spoken(pool.oldest_wait)}` : "nobody");
+  let fits = true;
+  for (const svg of meters) fits = draw(svg, pool) && fits;
+  return fits;
+}
+
+function writeTotals(pools, data) {
+  const open = pools.filter((pool) => pool.state !== "closed");
+  const sum = (name) => open.reduce((total, pool) => total + (pool[name] ?? 0), 0);
+  text(page, "total-used", count(sum("used")));
+  text(page, "total-max", count(sum("max")));
+  const waiting = sum("pending_requests");
+  dress(text(page, "total-waiting", count(waiting)), waiting ? "crit" : "");
+  text(page, "total-rate", rate(sum("checkout_rate")));
+  text(page, "headline", data.headline);
+  const pip = text(page, "leaks", count(data.suspects));
+  if (pip) pip.hidden = !data.suspects;
+}
+
+/** Writes a batch; true when the table itself must be fetched again. */
+export function write(pools, data) {
+  let fits = true;
+  for (const pool of pools) {
+    const place = places.get(pool.name);
+    if (place) fits = writePool(place, pool) && fits;
+  }
+  writeTotals(pools, data);
+  if (!isOverview()) return false;
+  const seen = pools.map((pool) => pool.name).sort().join("\n");
+  const known = names || (names = [...places.keys()].sort().join("\n"));
+  return !fits || seen !== known;
+}

@@ -1,0 +1,1 @@
+"""Tests by room, as in the package; `house` holds the fixtures."""

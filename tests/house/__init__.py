@@ -1,0 +1,1 @@
+"""The house: fixtures for every test, and tests of the project's own frame."""
