@@ -198,65 +198,14 @@ class Probe:
         pool = self.pool
         if pool is None:
             return
-    def was_disposed(self, pool: Pool) -> None:
-        """Every idle connection was closed; those that are out are no longer the pool's."""
-        if pool is self.pool and not self._is_stopped:
-            self._is_cleared = True
-            self.tap.sink.cleared()
-
-    def move_to(self, pool: Pool) -> None:
-        """`pool` takes the place of the one that was disposed of."""
-        if self._is_stopped:
-            return
-        if not self._is_cleared:
-            self.tap.sink.cleared()
-        self._is_cleared = False
-        self._hook(pool)
-
-    def settle(self, pool: Pool, record: Any) -> None:
-        """A record without a connection, or of a cleared pool, was returned: is it kept?"""
-        try:
-            if pool is not self.pool or self._is_stopped:
-                return
-            if not any(each is record for each in _idle(pool)):
-                self.tap.sink.dropped(id(record))
-            elif record.dbapi_connection is not None:
-                facts = Connection(self.tap.sink.now(), backend_pid=_backend_pid(record))
-                self.tap.sink.known(id(record), facts)
-        except Exception as error:  # noqa: BLE001 -- the host must not notice
-            self.tap.sink.broke("return", error)
-
-    def phases_of(self, number: int) -> dict[str, float] | None:
-        """Seconds of this checkout spent in connecting and in pre-ping."""
-        opened = self.opened.pop(number, None)
-        picked = self.picked.pop(number, None)
-        phases = {} if opened is None else {"connect": opened}
-        if picked is not None:
-            pinged = self.tap.sink.now() - picked - (opened or 0.0)
-            if opened is None or pinged > 0:
-                phases["pre_ping"] = pinged
-        return phases or None
-
-    def point_at(self, sink: Sink) -> None:
-        """From here on everything goes to `sink`: hooks are made for their sink."""
-        self.tap.sink = sink
-        for pool in filter(None, (each() for each in self._pools)):
-            restore(pool)
-            swap(pool, self, **overrides(self, pool))
-
-    def adopt(self, sink: Sink) -> None:
-        """Tell `sink` of every connection that there is."""
-        pool = self.pool
-        if pool is None:
-            return
         out = {id(record): (record, fairy) for record, fairy in _checked_out(pool)}
         for record in (*(record for record, _ in out.values()), *_idle(pool)):
             age = time.time() - record.starttime
-            facts = Connection(self.tap.sink.now() - age, backend_pid=_backend_pid(record))
-            self.tap.sink.known(id(record), facts)
+            facts = Connection(sink.now() - age, backend_pid=_backend_pid(record))
+            sink.known(id(record), facts)
         for number, (record, fairy) in out.items():
             lease = id(fairy) if isinstance(pool, StaticPool) else number
-            self.tap.sink.adopted(lease, number, weakref.ref(fairy))
+            sink.adopted(lease, number, weakref.ref(fairy))
 
     def _on_connect(self, _: object, record: Any) -> None:
         if self._is_stopped:
