@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """The application's line that asked for a connection."""
+    """The application's line that asked for a connection.
+
+    `file` is relative to the import path; `line` is 0 where there is no line to name.
+    """
 
     file: str
     line: int
@@ -17,16 +20,6 @@ class CallSite:
         if not self.line:
             return self.function
         return f"{self.file}:{self.line} {self.function}"
-
-
-#: Checkouts that were out before the watch began have no call site.
-UNKNOWN_SITE = CallSite("", 0, "(before the watch)")
-
-#: No application frame was found: the pool library called itself.
-LIBRARY_SITE = CallSite("", 0, "(library)")
-
-#: More distinct call sites than the recorder keeps.
-OTHER_SITE = CallSite("", 0, "(other call sites)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +36,6 @@ class Owner:
         return f"{self.kind} {self.name}" if self.kind != "unknown" else "unknown"
 
 
-UNKNOWN_OWNER = Owner("unknown", "", 0)
-
-
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """The HTTP request that was running: method and route template, never the path's values."""
@@ -58,12 +48,22 @@ class HttpRequest:
         return f"{self.method} {self.route}"
 
 
-@dataclass(frozen=True, slots=True)
 class Setting:
-    """What surrounds a checkout: the HTTP request and how long it is expected to hold."""
+    """What surrounds a checkout: the HTTP request, and how long it is expected to hold."""
 
-    request: HttpRequest | None = None
-    expected_hold: float | None = None
+    __slots__ = ("_request", "expected_hold")
+
+    def __init__(
+        self, request: HttpRequest | None = None, expected_hold: float | None = None
+    ) -> None:
+        """`expected_hold` in seconds."""
+        self._request = request
+        self.expected_hold = expected_hold
+
+    @property
+    def request(self) -> HttpRequest | None:
+        """The HTTP request, None outside of one."""
+        return self._request
 
 
 #: One variable for both, so that a checkout pays for one look-up.

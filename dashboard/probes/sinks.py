@@ -147,6 +147,10 @@ class Emitter:
         except Exception:  # noqa: BLE001 -- the host must not notice
             self.errors += 1
 
+    def opened(self, library: str) -> None:
+        """PoolOpened: the watch began."""
+        self._emit(events.PoolOpened, at=self.now(), library=library)
+
     def _origin(self, claim: Claim, number: int) -> dict[str, Any]:
         site, owner = claim[SITE], claim[OWNER]
         return {

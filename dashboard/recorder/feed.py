@@ -56,6 +56,11 @@ class Feed:
         entry = (number, at, pool, what, is_kept, claim, connection, reason, facts)
         self._entries.append(_new(Entry, entry))
 
+    def reset(self) -> None:
+        """Forget everything: the process was forked."""
+        self._entries.clear()
+        self.newest = self.sampled_out = 0
+
     def since(self, number: int) -> list[Entry]:
         """Entries after `number`, oldest first."""
         if number >= self.newest:

@@ -51,6 +51,11 @@ class EventRow:
     claim: int | None
 
     @property
+    def key(self) -> str:
+        """By which the script knows an event that it has already seen."""
+        return f"{self.at.timestamp():.3f} {self.kind} {self.pool} {self.claim or 0}"
+
+    @property
     def about(self) -> str:
         """All that is known of it, for the tool tip."""
         parts = (self.call_site, self.owner, self.request, self.note)

@@ -14,14 +14,29 @@ const WORDS = {
 };
 const REASONS = { timeout: "timeout", pool_closed: "refused", connection_error: "no connection", cancelled: "cancelled" };
 const SLOW = 1;
+const MOST_SEEN = 2000;
 
 let fresh = [];
+let seen = new Set();
+let floor = 0;
 let table = null;
 let isHeld = false;
 
 /** Finds the table again, after the page began or it was swapped. */
 export function index() {
   table = document.getElementById("feed");
+  const keys = [...(table?.querySelectorAll("[data-key]") ?? [])].map((row) => row.dataset.key);
+  keys.forEach((key) => seen.add(key));
+  floor = Math.max(floor, ...keys.map(Number.parseFloat));
+}
+
+/** The stream begins before the page was rendered, and repeats itself after a gap. */
+function isNew(event) {
+  const key = `${event.at.toFixed(3)} ${event.kind} ${event.pool} ${event.claim ?? 0}`;
+  if (event.at < floor || seen.has(key)) return false;
+  seen.add(key);
+  if (seen.size > MOST_SEEN) seen = new Set([...seen].slice(-MOST_SEEN / 2));
+  return true;
 }
 
 function wants(event) {
@@ -102,7 +117,7 @@ function paint() {
 /** Adds events of the stream, oldest first as they come. */
 export function add(events, isPaused) {
   if (!table) return;
-  const wanted = events.filter(wants);
+  const wanted = events.filter((event) => isNew(event) && wants(event));
   fresh.push(...wanted);
   const most = Number(table.dataset.most);
   if (fresh.length > most) fresh = fresh.slice(-most);

@@ -31,6 +31,12 @@ export function refresh() {
   }
 }
 
+/** The whole page, for a browser that gets no stream. */
+export function refreshPage() {
+  const { pathname, search } = location;
+  htmx.ajax("GET", pathname + search, { target: "#main", select: "#main", swap: "outerMorph" });
+}
+
 /** Fetches the table, at most every two seconds; a page that was empty is loaded anew. */
 export function refreshTable() {
   const part = document.getElementById("table");

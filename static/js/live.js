@@ -8,6 +8,7 @@ import { listen } from "./stream.js";
 
 const LATE = 3000;
 const STALE = 10000;
+const POLL = 5000;
 
 const root = document.documentElement;
 const pools = new Map();
@@ -20,6 +21,7 @@ let isPaused = false;
 let isStale = false;
 let isBusy = false;
 let tries = 0;
+let polled = 0;
 let spokenHeadline = "";
 
 function paint() {
@@ -95,7 +97,7 @@ function word(age) {
 }
 
 function ageText(age) {
-  if (!isStarted) return "";
+  if (!isStarted || isBusy) return "";
   return age < 10000 ? `${(age / 1000).toFixed(1)} s ago` : `${spoken(Math.trunc(age / 1000)).replace(".00", "")} ago`;
 }
 
@@ -116,7 +118,15 @@ function tick() {
 function work() {
   if (document.visibilityState !== "visible") return;
   tick();
-  if (!isPaused && !isStale && (isStarted || isBusy)) fragments.refresh();
+  if (isPaused || isStale) return;
+  if (isBusy) poll();
+  else if (isStarted) fragments.refresh();
+}
+
+function poll() {
+  if (performance.now() - polled < POLL) return;
+  polled = performance.now();
+  fragments.refreshPage();
 }
 
 export function pause() {

@@ -34,7 +34,12 @@ def test_rates_keep_one_decimal_below_ten(value: float, text: str) -> None:
 
 
 def test_small_share_is_not_nothing() -> None:
-    assert [fmt.percent(share) for share in (0.0, 0.004, 0.41, 1.0)] == ["0 %", "<1 %", "41 %", "100 %"]
+    assert [fmt.percent(share) for share in (0.0, 0.004, 0.41, 1.0)] == [
+        "0 %",
+        "<1 %",
+        "41 %",
+        "100 %",
+    ]
 
 
 def test_windows_are_whole() -> None:
@@ -42,4 +47,8 @@ def test_windows_are_whole() -> None:
 
 
 def test_plural_agrees() -> None:
-    assert [fmt.plural(n, "caller") for n in (0, 1, 1200)] == ["0 callers", "1 caller", "1,200 callers"]
+    assert [fmt.plural(n, "caller") for n in (0, 1, 1200)] == [
+        "0 callers",
+        "1 caller",
+        "1,200 callers",
+    ]

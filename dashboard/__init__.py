@@ -1,0 +1,20 @@
+"""Pool Dashboard shows who holds your connections, why, and what to change."""
+
+from .app import Dashboard
+from .model.errors import DashboardError
+from .model.findings import Suspect
+from .model.origin import CallSite
+from .model.snapshot import PoolSnapshot, Snapshot
+from .watching import watch
+from .words import expect
+
+__all__ = [
+    "CallSite",
+    "Dashboard",
+    "DashboardError",
+    "PoolSnapshot",
+    "Snapshot",
+    "Suspect",
+    "expect",
+    "watch",
+]

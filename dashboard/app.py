@@ -1,0 +1,177 @@
+"""The dashboard: wires the rooms and is an ASGI application."""
+
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+
+from .middleware import RequestMiddleware
+from .model.errors import DashboardError
+from .model.findings import Suspect
+from .model.snapshot import Snapshot, Source
+from .reading import Reader
+from .watching import Watch, Watches
+
+if TYPE_CHECKING:
+    from .serving import Server
+    from .web.site import Site
+
+#: Bytes that one dashboard keeps of all its pools.
+BUDGET: Final = 16 * 1024 * 1024
+#: Names the token for reading, unless `token=` is given.
+TOKEN: Final = "POOL_DASHBOARD_TOKEN"  # noqa: S105 -- the variable's name
+
+
+class Dashboard:
+    """Shows who holds the connections of the pools that it watches, and why.
+
+    An ASGI application: mount it under any prefix (`app.mount("/pools", dash)`), or let it serve
+    itself in its own thread (`dash.serve()`). Options are checked here; DashboardError says which
+    is wrong.
+    """
+
+    #: For `app.add_middleware(dash.middleware)`: method and route of the request that checks out.
+    middleware = RequestMiddleware
+
+    def __init__(  # noqa: PLR0913 -- each option is one decision of the user
+        self,
+        *,
+        title: str = "Pools",
+        auth: Callable[[Any], bool | Awaitable[bool]] | None = None,
+        token: str | None = None,
+        allow_unauthenticated: bool = False,
+        allowed_hosts: Iterable[str] | None = None,
+        leak_after: float | None = None,
+        frame_ancestors: Iterable[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`leak_after` in seconds; `token` also from POOL_DASHBOARD_TOKEN.
+
+        `frame_ancestors` names the origins that may show the dashboard in a frame.
+        """
+        if not isinstance(title, str) or not title.strip():
+            msg = f"title takes a text to show in the header, not {title!r}"
+            raise DashboardError(msg)
+        if leak_after is not None and (
+            isinstance(leak_after, bool) or not isinstance(leak_after, int | float)
+        ):
+            msg = f"leak_after takes seconds or None, not {leak_after!r}"
+            raise DashboardError(msg)
+        if leak_after is not None and not leak_after > 0:
+            msg = f"leak_after takes seconds above 0, not {leak_after!r}"
+            raise DashboardError(msg)
+        if not callable(clock):
+            msg = f"clock takes a function that answers seconds, not {clock!r}"
+            raise DashboardError(msg)
+        if token is None and not allow_unauthenticated:
+            token = os.environ.get(TOKEN) or None
+        self.title = title.strip()
+        self._auth = auth
+        self._token = token
+        self._is_open = bool(allow_unauthenticated)
+        self._hosts = None if allowed_hosts is None else _host_names(allowed_hosts)
+        self._ancestors = tuple(frame_ancestors)
+        self._watches = Watches(clock)
+        self._reader = Reader(self.title, self._watches, leak_after, BUDGET)
+        self._site: Site | None = None
+        if auth is not None or token is not None or frame_ancestors:
+            self._site = self._new_site(served_on=None)  # Wrong options are told at once.
+
+    def watch(self, pool: object, name: str | None = None) -> Watch:
+        """Watch a pool from here on, also one whose connections are out.
+
+        `pool`: a SQLAlchemy Engine, AsyncEngine or Pool, an asyncpg Pool, an aiohttp ClientSession
+        or connector. `name` defaults to the redacted host and database. A pool that is watched
+        already keeps its watch. DashboardError for anything else.
+        """
+        return self._watches.add(pool, name)
+
+    def stop(self) -> None:
+        """End every watch and every stream; the pools are as they were."""
+        self._watches.stop()
+        if self._site is not None:
+            self._site.close()
+
+    def snapshot(self) -> Snapshot:
+        """The state of every pool at this instant."""
+        return self._reader.snapshot()
+
+    def suspects(self) -> list[Suspect]:
+        """Checkouts that may be leaks, the most certain first."""
+        return self._reader.suspects()
+
+    def serve(self, port: int = 8765, host: str = "127.0.0.1") -> "Server":
+        """Serve in a thread and event loop of its own: it answers while the host's loop is blocked.
+
+        A context manager; `close()` ends it. On loopback it is open to this machine; any other
+        host needs a token. DashboardError when the port is in use.
+        """
+        from .serving import Server
+
+        listener = _listen(host, port)
+        try:
+            is_local = host in {"127.0.0.1", "localhost", "::1"}
+            site = self._new_site(served_on=host, auth=None if is_local else self._auth)
+        except BaseException:
+            listener.close()
+            raise
+        return Server(site, listener)
+
+    def _new_site(self, *, served_on: str | None, auth: Any = ...) -> "Site":
+        # Only now: sse-starlette touches uvicorn when it is imported.
+        from .web.access import Access
+        from .web.site import build
+
+        access = Access(
+            auth=self._auth if auth is ... else auth,
+            token=self._token,
+            allow_unauthenticated=self._is_open and served_on is None,
+            allowed_hosts=self._hosts,
+            served_on=served_on,
+        )
+        return build(self._reader, access, frame_ancestors=self._ancestors)
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Answer a request of the application that mounts the dashboard."""
+        if self._site is None:
+            self._site = self._new_site(served_on=None)
+        await self._site(scope, receive, send)
+
+    def __repr__(self) -> str:
+        """`<Dashboard Orders: 3 pools>`."""
+        return f"<Dashboard {self.title}: {len(self._watches.records())} pools>"
+
+
+def source() -> Source:
+    """This process."""
+    service = os.environ.get("OTEL_SERVICE_NAME") or os.path.basename(os.getcwd()) or "python"
+    return Source(socket.gethostname(), os.getpid(), service)
+
+
+def _host_names(allowed: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(allowed, str):
+        msg = f"allowed_hosts takes a list of host names, not the text {allowed!r}"
+        raise DashboardError(msg)
+    return tuple(allowed)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is spelled out: asyncio sets TCP_NODELAY only then (40 ms for each answer).
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        msg = f"cannot serve on {host}:{port}: {reason}; choose another port="
+        raise DashboardError(msg) from error
+    return listener

@@ -1,0 +1,64 @@
+"""Pure ASGI middleware that tells checkouts which HTTP request is running."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from .model.origin import SETTING, HttpRequest, Setting
+
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+
+_NO_ROUTE = "(no route)"
+
+
+class RequestMiddleware:
+    """Names the request of each checkout by method and route template, never by its path."""
+
+    def __init__(self, app: _App) -> None:
+        """`app` is the application around which it stands."""
+        self.app = app
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        """Passes everything through untouched."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self.app(scope, receive, send)
+            return
+        setting = _Running(scope)
+        token = SETTING.set(setting)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            setting.end()
+            try:
+                SETTING.reset(token)
+            except ValueError:  # A server may end a request in another context: it is over.
+                pass
+
+
+class _Running(Setting):
+    """The route is known only once the router has looked; the scope is let go with the request."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: _Scope) -> None:
+        super().__init__()
+        self._scope: _Scope | None = scope
+
+    @property
+    def request(self) -> HttpRequest | None:
+        scope = self._scope
+        return self._request if scope is None else _request_of(scope)
+
+    def end(self) -> None:
+        """The request is over: keep its name, not its scope."""
+        if self._scope is not None:
+            self._request = _request_of(self._scope)
+            self._scope = None
+
+
+def _request_of(scope: _Scope) -> HttpRequest:
+    method = str(scope.get("method", "WEBSOCKET"))
+    path = getattr(scope.get("route"), "path", None)
+    return HttpRequest(method, path if isinstance(path, str) and path else _NO_ROUTE)

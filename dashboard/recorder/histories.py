@@ -1,0 +1,98 @@
+"""A pool's past as series of equal steps, ready to draw."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ..model.claim import ASKED, GOT, SITE
+from ..model.distribution import Distribution
+from ..model.history import History
+from .history import MINUTE, SECOND, Counters, Histograms, levels
+from .pool import PoolRecord
+
+_FINE: Final = SECOND[0] * SECOND[1]
+_COARSE: Final = MINUTE[0] * MINUTE[1]
+
+
+def of(
+    record: PoolRecord,
+    now: float,
+    wall: Callable[[float], float],
+    seconds: float,
+    points: int,
+) -> History:
+    """The last `seconds` in at most `points` steps of whole seconds; up to 15 min by the second."""
+    is_fine = seconds <= _FINE
+    counters = record.past.seconds if is_fine else record.past.minutes
+    histograms = record.past.fine if is_fine else record.past.coarse
+    seconds = min(seconds, _FINE if is_fine else _COARSE)
+    steps = max(1, int(seconds / counters.step))
+    group = max(1, -(-steps // max(1, points)))
+    steps -= steps % group
+    series = _Series(record, counters, now, steps)
+    step = counters.step * group
+    start = (int(now / counters.step) + 1) * counters.step - steps * counters.step
+    ends = [start + step * (place + 1) for place in range(steps // group)]
+    waits = [_percentiles(histograms["wait"], end - step, end) for end in ends]
+    uses = [_percentiles(histograms["use"], end - step, end) for end in ends]
+    return History(
+        start=wall(start),
+        step=step,
+        used=_last(series.used(), group),
+        pending=_last(series.pending(), group),
+        checkouts=_sums(series.counts("got"), group),
+        timeouts=_sums(series.counts("timeouts"), group),
+        errors=_sums(series.counts("errors"), group),
+        created=_sums(series.counts("created"), group),
+        wait_p50=tuple(each.percentile(50) for each in waits),
+        wait_p99=tuple(each.percentile(99) for each in waits),
+        use_p95=tuple(each.percentile(95) for each in uses),
+    )
+
+
+class _Series:
+    """Counts of each step; what has not ended yet is added from the ledger."""
+
+    def __init__(self, record: PoolRecord, counters: Counters, now: float, steps: int) -> None:
+        self._counters = counters
+        self._now = now
+        self._steps = steps
+        ledger = record.ledger
+        self._held = list(ledger.open.values())
+        self._waiting = list(ledger.pending.values())
+
+    def counts(self, kind: str) -> list[int]:
+        counts = self._counters.last(kind, self._now, self._steps)
+        if kind == "got":
+            self._add(counts, [claim[GOT] for claim in self._held])
+        elif kind == "answered":
+            self._add(counts, [claim[GOT] for claim in self._held if claim[SITE].index])
+        elif kind == "asked":
+            own = [claim[ASKED] for claim in self._held if claim[SITE].index]
+            self._add(counts, [*own, *(claim[ASKED] for claim in self._waiting)])
+        return counts
+
+    def _add(self, counts: list[int], times: Sequence[float]) -> None:
+        newest = int(self._now / self._counters.step)
+        for at in times:
+            place = self._steps - 1 - (newest - int(at / self._counters.step))
+            if 0 <= place < self._steps:
+                counts[place] += 1
+
+    def used(self) -> list[int]:
+        return levels(len(self._held), self.counts("got"), self.counts("returned"))
+
+    def pending(self) -> list[int]:
+        return levels(len(self._waiting), self.counts("asked"), self.counts("answered"))
+
+
+def _last(values: Sequence[int], group: int) -> tuple[int, ...]:
+    """Levels: the highest of each group, so that a short peak is not lost."""
+    return tuple(max(values[at : at + group]) for at in range(0, len(values), group))
+
+
+def _sums(values: Sequence[int], group: int) -> tuple[int, ...]:
+    return tuple(sum(values[at : at + group]) for at in range(0, len(values), group))
+
+
+def _percentiles(histograms: Histograms, start: float, end: float) -> Distribution:
+    return histograms.between(start, end)

@@ -1,0 +1,89 @@
+"""The dashboard's own server: uvicorn in a thread, with a loop of its own."""
+
+import contextlib
+import socket
+import threading
+from types import TracebackType
+from typing import Final, Self
+
+import uvicorn
+
+from .web.site import Site
+
+_START: Final = 10.0
+_STOP: Final = 5.0
+_GRACE: Final = 1
+
+
+class Server:
+    """Serves until it is closed; a context manager. `url` is where."""
+
+    def __init__(self, site: Site, listener: socket.socket) -> None:
+        """`listener` is bound already, so that a port in use is told to the caller."""
+        host, port = listener.getsockname()[:2]
+        self.host: str = host
+        self.port: int = port
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._site = site
+        self._listener = listener
+        config = uvicorn.Config(
+            site,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+            limit_concurrency=512,
+            h11_max_incomplete_event_size=16 * 1024,
+        )
+        self._server = _Quiet(config)
+        self._thread = threading.Thread(target=self._run, name="pool-dashboard", daemon=True)
+        self._thread.start()
+        self._server.is_up.wait(_START)
+
+    def launch_url(self) -> str:
+        """An address that lets one browser in, once, within a minute."""
+        return f"{self.url}/?token={self._site.access.launch_code()}"
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._listener])
+        finally:
+            self._server.is_up.set()
+
+    def close(self) -> None:
+        """End every stream and the thread."""
+        self._site.close()
+        self._server.should_exit = True
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_STOP)
+        self._listener.close()
+
+    def __enter__(self) -> Self:
+        """The server itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+class _Quiet(uvicorn.Server):
+    """A server that leaves the process' signals alone and says when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = threading.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- uvicorn's own
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()

@@ -1,0 +1,203 @@
+"""Watches: what ties a pool's probe to the record that a dashboard keeps of it."""
+
+import os
+import time
+import unicodedata
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from . import probes
+from .model.errors import DashboardError
+from .model.events import PoolEvent, PoolOpened
+from .model.ports import Sink
+from .probes import Tapped
+from .probes.frames import UNKNOWN
+from .probes.owners import NOBODY
+from .probes.sinks import Emitter
+from .recorder.feed import Feed
+from .recorder.pool import PoolRecord
+
+_LONGEST: Final = 200
+
+
+class Strangers:
+    """Site and owner of what was out before the watch began."""
+
+    site = UNKNOWN
+    owner = NOBODY
+
+
+class Watch:
+    """A watched pool; a context manager that stops at its end."""
+
+    def __init__(self, name: str, tapped: Tapped, sink: Sink, forget: Callable[[], None]) -> None:
+        """`forget` is called once, when the watch stops."""
+        self.name = name
+        self._tapped = tapped
+        self._sink = sink
+        self._forget = forget
+        self._is_stopped = False
+
+    @property
+    def probe(self) -> probes.Probe:
+        """The probe that this watch shares with other dashboards."""
+        return self._tapped.probe
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop()` was called."""
+        return self._is_stopped
+
+    def stop(self) -> None:
+        """End the watch; the last one of a pool puts the pool back as it was."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._tapped.remove(self._sink)
+        self._forget()
+
+    def __enter__(self) -> Self:
+        """The watch itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def __repr__(self) -> str:
+        """`<Watch orders (sqlalchemy)>`."""
+        state = ", stopped" if self._is_stopped else ""
+        return f"<Watch {self.name} ({self.probe.library}{state})>"
+
+
+def watch(
+    target: object,
+    emit: Callable[[PoolEvent], object],
+    *,
+    name: str | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Watch:
+    """Events only: `emit` is called with each event of the pool, on the host's path.
+
+    It must be quick and may be called in any thread and by the garbage collector; what it raises
+    is swallowed. For the user's own tests and tools.
+    """
+    if not callable(emit):
+        msg = f"watch() takes a function of an event as its second argument, not {emit!r}"
+        raise DashboardError(msg)
+    sink = Emitter(clean_name(name) if name is not None else "", emit, clock)
+    tapped = probes.tap(target, sink)
+    if name is None:
+        sink.pool = default_name(tapped.probe)
+    sink.opened(tapped.probe.library)
+    return Watch(sink.pool, tapped, sink, _nothing)
+
+
+def _nothing() -> None:
+    """No dashboard has to forget this watch."""
+
+
+def clean_name(name: object) -> str:
+    """A pool's name as it can stand in a URL; DashboardError if nothing is left."""
+    if not isinstance(name, str):
+        msg = f"a pool's name is a string, not {name!r}"
+        raise DashboardError(msg)
+    kept = "".join(each if unicodedata.category(each)[0] != "C" else " " for each in name).strip()
+    if kept in {"", ".", ".."}:
+        msg = f"a pool cannot be named {name!r}; give it a name that can stand in an address"
+        raise DashboardError(msg)
+    return kept[:_LONGEST]
+
+
+def default_name(probe: probes.Probe) -> str:
+    """The redacted host and database, else the kind of pool."""
+    address = "".join(each if each.isprintable() else " " for each in probe.address).strip()
+    return (address or probe.kind)[:_LONGEST]
+
+
+class Watches:
+    """The watches of one dashboard, by name."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """None yet."""
+        self.clock = clock
+        self.feed = Feed()
+        self._by_name: dict[str, tuple[Watch, PoolRecord]] = {}
+        _all.add(self)
+
+    def add(self, target: object, name: str | None) -> Watch:
+        """Watch a pool; one that is watched already keeps its watch and takes the new name."""
+        wanted = clean_name(name) if name is not None else None
+        known = self._find(target)
+        if known is not None:
+            if wanted is not None and wanted != known.name:
+                self._rename(known, wanted)
+            return known
+        record = PoolRecord(wanted or "", self.clock, self.feed, Strangers)
+        tapped = probes.tap(target, record.ledger)
+        record.name = self._free(wanted or default_name(tapped.probe))
+        watch = Watch(record.name, tapped, record.ledger, lambda: self._forget(watch))
+        self._by_name[record.name] = (watch, record)
+        self.feed.add(self.clock(), record.name, PoolOpened.__name__, True)  # noqa: FBT003
+        return watch
+
+    def _find(self, target: object) -> Watch | None:
+        probe = probes.probe_of(probes.module_for(target).pool_of(target))
+        for watch, _ in list(self._by_name.values()):
+            if probe is not None and watch.probe is probe:
+                return watch
+        return None
+
+    def _free(self, name: str) -> str:
+        """The name, with a number if another pool has it."""
+        number, free = 1, name
+        while free in self._by_name:
+            number += 1
+            free = f"{name} ({number})"
+        return free
+
+    def _rename(self, watch: Watch, name: str) -> None:
+        entry = self._by_name.pop(watch.name)
+        watch.name = entry[1].name = self._free(name)
+        self._by_name[watch.name] = entry
+
+    def _forget(self, watch: Watch) -> None:
+        self._by_name.pop(watch.name, None)
+
+    def records(self) -> list[tuple[Watch, PoolRecord]]:
+        """The watches with their records; those whose pool was collected end here."""
+        gone = [watch for watch, _ in list(self._by_name.values()) if watch.probe.is_gone]
+        for watch in gone:
+            watch.stop()
+        return list(self._by_name.values())
+
+    def stop(self) -> None:
+        """End every watch."""
+        for watch, _ in list(self._by_name.values()):
+            watch.stop()
+
+    def after_fork(self) -> None:
+        """The child has its own counts: begin again with what it inherited."""
+        self.feed.reset()
+        for watch, record in list(self._by_name.values()):
+            record.reset()
+            watch.probe.adopt(record.ledger)
+
+
+_all: Final["weakref.WeakSet[Watches]"] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for watches in list(_all):
+        watches.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

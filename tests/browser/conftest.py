@@ -1,0 +1,107 @@
+"""A site of its own data, served for a browser."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from playwright.sync_api import Page, expect
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from dashboard.model.events import CheckedOut, PoolEvent
+from dashboard.model.snapshot import PoolSnapshot
+from dashboard.web.access import Access
+from dashboard.web.site import Site, build
+from tests.web.readings import (
+    AT,
+    PLACE,
+    ROLLUP,
+    PlainReading,
+    checkout,
+    pool,
+    site_stats,
+    some_events,
+    suspect,
+    task,
+)
+
+MOUNT = "/a/b"
+
+
+class ChangingReading(PlainReading):
+    """A reading whose pools and events the test changes while a browser looks."""
+
+    def change(self, name: str, **changes: object) -> None:
+        """Gives a pool other figures."""
+        pools = dict(self._snapshot.pools)
+        pools[name] = replace(pools[name], **changes)  # type: ignore[arg-type]
+        self._snapshot = replace(self._snapshot, pools=pools)
+
+    def watch(self, new: PoolSnapshot) -> None:
+        """One pool more."""
+        pools = {**self._snapshot.pools, new.name: new}
+        self._snapshot = replace(self._snapshot, pools=pools)
+
+    def happen(self, event: PoolEvent) -> None:
+        """One event more."""
+        self._events = [*self._events, event]
+
+
+def checked_out(claim: int, name: str = "orders", wait_time: float = 0.0123) -> CheckedOut:
+    """A checkout now."""
+    at = datetime.now(AT.tzinfo).timestamp() - AT.timestamp()
+    return CheckedOut(
+        at=at,
+        pool=name,
+        claim=claim,
+        connection=1,
+        wait_time=wait_time,
+        call_site=PLACE,
+        owner=task(claim),
+    )
+
+
+@pytest.fixture
+def reading() -> ChangingReading:
+    """A saturated pool with a leak, a calm one, one without a bound, and one of 500."""
+    leak = checkout(277.0, ROLLUP, owner=3, connection=99)
+    busy = pool(
+        used=28,
+        waiting=14,
+        timeouts=3,
+        call_sites=(site_stats(PLACE, 0.41), site_stats(ROLLUP, 0.17, lost=1)),
+    )
+    return ChangingReading(
+        replace(busy, open=(leak, *busy.open[1:])),
+        pool("sessions", used=2, idle=3),
+        pool("x" * 200, used=4, idle=1, size=None, maximum=None),
+        pool("warehouse", used=320, size=300, maximum=500),
+        suspects=[suspect(), suspect(owner=8, verdict="returned", ended_at=AT)],
+        events=some_events(),
+    )
+
+
+@pytest.fixture
+def site(reading: ChangingReading) -> Iterator[Site]:
+    """The whole product's site, with its policy."""
+    built = build(reading, Access(allow_unauthenticated=True))
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def address(site: Site, serve_app: Callable[[ASGIApp], str]) -> Iterator[str]:
+    """Mounted, as in a host application; streams end before the server does."""
+    yield serve_app(Starlette(routes=[Mount(MOUNT, site)])) + MOUNT
+    site.close()
+
+
+@pytest.fixture
+def live(page: Page, address: str) -> Page:
+    """The overview, connected to the stream."""
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto(f"{address}/")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    return page

@@ -1,0 +1,145 @@
+"""Every control works by mouse and by key; the `page` fixture fails on any policy violation."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import ChangingReading
+
+
+@pytest.fixture
+def pool_page(page: Page, address: str) -> Page:
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto(f"{address}/pools/orders")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    return page
+
+
+@pytest.mark.parametrize(
+    "name", ["used", "idle", "overflow", "waiting", "wait", "hold", "rate", "timeouts"]
+)
+def test_explanation_opens_inside_the_window(pool_page: Page, name: str) -> None:
+    pool_page.locator(f"[popovertarget=why-{name}]").click()
+    pop = pool_page.locator(f"#why-{name}")
+    expect(pop).to_be_visible()
+    box = pop.bounding_box()
+    assert box is not None
+    assert 0 <= box["x"] <= 1440 - box["width"]
+    pool_page.keyboard.press("Escape")
+    expect(pop).to_be_hidden()
+
+
+def test_every_fold_and_chart_opens_without_violation(pool_page: Page) -> None:
+    for summary in pool_page.locator("summary:visible").all()[:12]:
+        summary.click()
+    for field in pool_page.locator(".plot .field").all():
+        field.hover()
+    expect(pool_page.locator(".tip")).to_be_visible()
+    expect(pool_page.locator(".cursor").first).to_be_visible()
+
+
+def test_open_stack_and_focus_survive_a_swap(pool_page: Page) -> None:
+    summary = pool_page.locator("#holders summary").first
+    summary.click()
+    summary.focus()
+    with pool_page.expect_response(lambda answer: "part=now" in answer.url):
+        pass
+    pool_page.wait_for_timeout(300)
+    assert pool_page.locator("#holders details[open]").count() == 1
+    assert pool_page.evaluate("document.activeElement.closest('#holders') !== null")
+
+
+def test_range_is_in_the_address_and_back_works(pool_page: Page) -> None:
+    pool_page.locator('.seg a:has-text("1 h")').click()
+    expect(pool_page.locator(".seg [aria-current]")).to_have_text("1 h")
+    assert pool_page.url.endswith("?range=1h")
+    pool_page.keyboard.press("4")
+    expect(pool_page.locator(".seg [aria-current]")).to_have_text("6 h")
+    pool_page.go_back()
+    expect(pool_page.locator(".seg [aria-current]")).to_have_text("1 h")
+
+
+def test_theme_follows_the_system_until_switched(pool_page: Page) -> None:
+    ground = "getComputedStyle(document.body.parentElement).backgroundColor"
+    pool_page.emulate_media(color_scheme="dark")
+    dark = pool_page.evaluate(ground)
+    pool_page.emulate_media(color_scheme="light")
+    light = pool_page.evaluate(ground)
+    assert dark != light
+    pool_page.locator("#theme").click()
+    assert pool_page.evaluate(ground) == dark
+    pool_page.reload()
+    assert pool_page.evaluate(ground) == dark
+    pool_page.keyboard.press("t")
+    assert pool_page.evaluate(ground) == light
+
+
+def test_evidence_is_copied_as_markdown(pool_page: Page) -> None:
+    pool_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    pool_page.locator("[data-copy-from]").click()
+    expect(pool_page.locator("#say")).to_have_text("Copied.")
+    assert pool_page.evaluate("navigator.clipboard.readText()").startswith("## orders: Saturated")
+    pool_page.locator("[data-copy-link]").click()
+    pool_page.wait_for_timeout(100)
+    assert pool_page.evaluate("navigator.clipboard.readText()") == pool_page.url
+
+
+def test_without_clipboard_the_text_can_be_selected(pool_page: Page) -> None:
+    pool_page.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
+    )
+    pool_page.keyboard.press("c")
+    expect(pool_page.locator("#copy-text")).to_be_visible()
+    assert pool_page.locator("#copy-text").input_value().startswith("## orders")
+
+
+def test_keys_move_open_and_go(live: Page) -> None:
+    live.keyboard.press("j")
+    live.keyboard.press("j")
+    live.keyboard.press("k")
+    assert live.evaluate("document.activeElement.textContent") == "orders"
+    live.keyboard.press("Enter")
+    live.wait_for_url(re.compile("/pools/orders$"))
+    live.keyboard.press("g")
+    live.keyboard.press("l")
+    live.wait_for_url(re.compile("/leaks$"))
+    live.keyboard.press("/")
+    live.wait_for_url(re.compile("/events$"))
+    live.keyboard.press("/")
+    assert live.evaluate("document.activeElement.name") == "q"
+
+
+def test_keys_can_be_switched_off(live: Page) -> None:
+    live.keyboard.press("?")
+    expect(live.locator("#keys")).to_be_visible()
+    live.locator("#keys-on").uncheck()
+    live.locator("#keys .btn").click()
+    expect(live.locator("#keys")).to_be_hidden()
+    live.keyboard.press("Space")
+    live.keyboard.press("?")
+    expect(live.locator("#keys")).to_be_hidden()
+    expect(live.locator("#live-word")).to_have_text("Live")
+
+
+def test_filter_swaps_rows_and_names_only_what_it_filters(page: Page, address: str) -> None:
+    page.goto(f"{address}/events")
+    page.locator("[name=kind]").select_option("CheckedIn")
+    expect(page.locator("#feed tbody tr")).to_have_count(1)
+    assert page.url.endswith("/events?kind=CheckedIn")
+    page.locator("[name=q]").fill("nobody")
+    page.keyboard.press("Enter")
+    expect(page.locator("#feed tbody tr")).to_have_count(0)
+    expect(page.locator("text=No kept event matches")).to_be_visible()
+
+
+def test_part_that_fails_says_so_and_heals(pool_page: Page, reading: ChangingReading) -> None:
+    pool_page.route(
+        "**/*part=now*", lambda route: route.fulfill(status=502, body="<h1>Bad gateway")
+    )
+    pool_page.wait_for_timeout(2600)
+    assert pool_page.locator("text=Bad gateway").count() == 0
+    expect(pool_page.locator("#holders")).to_be_visible()
+    pool_page.unroute("**/*part=now*")
+    reading.change("orders", open=())
+    expect(pool_page.locator("text=No connection is out")).to_be_visible(timeout=10_000)

@@ -1,0 +1,187 @@
+"""The stream reaches the page, and the page says when it does not."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from dashboard.web import format as fmt
+from dashboard.web.access import Access
+from dashboard.web.site import Site, build
+from dashboard.web.stream import Streams
+from tests.web.readings import pool
+
+from .conftest import MOUNT, ChangingReading, checked_out
+
+
+def test_figures_change_in_place(live: Page, reading: ChangingReading) -> None:
+    row = live.locator('tr[data-pool="sessions"]')
+    reading.change("sessions", used=17, idle=0, pending_requests=3, checkout_rate=41.6)
+    expect(row.locator('[data-cell="used"]')).to_have_text("17")
+    expect(row.locator('[data-cell="waiting"]')).to_have_text("3")
+    expect(row.locator('[data-cell="status"]')).to_have_text("Waiting")
+    expect(row.locator('[data-cell="rate"]')).to_have_text("42")
+    expect(row.locator(".meter")).to_have_attribute(
+        "aria-label", "17 of 30 in use, 0 idle, 3 waiting"
+    )
+    expect(live.locator("h1")).to_have_text("2 of 4 pools need attention")
+
+
+def test_script_draws_the_same_meter_as_the_server(live: Page) -> None:
+    before = live.eval_on_selector_all(
+        "[data-meter] path", "all => all.map(p => p.getAttribute('d'))"
+    )
+    after = live.evaluate(
+        """async () => {
+          const { base } = document.documentElement.dataset;
+          const { draw } = await import(`${base}/static/js/meter.js`);
+          const answer = await fetch(`${base}/api/pools`);
+          const pools = Object.fromEntries((await answer.json()).map((pool) => [pool.name, pool]));
+          const out = [];
+          for (const svg of document.querySelectorAll('[data-meter]')) {
+            const leaks = svg.dataset.meter === 'orders' ? 1 : 0;
+            svg.drawn = '';
+            draw(svg, { ...pools[svg.dataset.meter], suspects: leaks });
+            out.push(...[...svg.querySelectorAll('path')].map((path) => path.getAttribute('d')));
+          }
+          return out;
+        }"""
+    )
+    assert after == before
+
+
+def test_script_writes_numbers_as_the_server_does(live: Page) -> None:
+    seconds = [
+        0,
+        1e-5,
+        4e-4,
+        9.94e-3,
+        9.95e-3,
+        0.0125,
+        0.412,
+        0.9999,
+        2.14,
+        59.999,
+        277.9,
+        11100.5,
+        187200,
+    ]
+    rates = [0, 0.01, 0.25, 9.4, 9.96, 14.5, 1283.4]
+    spoken = live.evaluate(
+        """async ([seconds, rates]) => {
+          const f = await import(document.documentElement.dataset.base + '/static/js/format.js');
+          const shares = rates.map((rate) => rate / 10);
+          return [...seconds.map(f.spoken), ...rates.map(f.rate), ...shares.map(f.percent)];
+        }""",
+        [seconds, rates],
+    )
+    assert spoken == [
+        *(str(fmt.duration(each)) for each in seconds),
+        *(fmt.rate(each) for each in rates),
+        *(fmt.percent(each / 10) for each in rates),
+    ]
+
+
+def test_event_row_appears(live: Page, reading: ChangingReading) -> None:
+    reading.happen(checked_out(77))
+    first = live.locator("#feed tbody tr").first
+    expect(first.locator(".e-seconds")).to_have_text("12 ms")
+    expect(first.locator(".e-site")).to_have_text("shop/orders.py:88 place_order")
+    assert live.locator("#feed tbody tr").count() == 4
+
+
+def test_pool_page_shows_only_its_events(
+    page: Page, address: str, reading: ChangingReading
+) -> None:
+    page.goto(f"{address}/pools/sessions")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    reading.happen(checked_out(78))
+    reading.happen(checked_out(79, "sessions", wait_time=0.2))
+    expect(page.locator("#feed tbody tr")).to_have_count(1)
+    expect(page.locator("#feed .e-seconds").last).to_have_text("200 ms")
+
+
+def test_new_pool_joins_the_table_below(live: Page, reading: ChangingReading) -> None:
+    order = "all => all.map(row => row.dataset.pool[0])"
+    reading.watch(pool("a new one", used=30, waiting=9))
+    expect(live.locator("tr[data-pool]")).to_have_count(5)
+    names = live.eval_on_selector_all("tr[data-pool]", order)
+    assert names[-1] == "a"
+
+
+def test_first_pool_replaces_the_empty_page(
+    page: Page, serve_app: Callable[[ASGIApp], str]
+) -> None:
+    reading = ChangingReading()
+    site = build(reading, Access(allow_unauthenticated=True))
+    page.goto(serve_app(Starlette(routes=[Mount(MOUNT, site)])) + MOUNT + "/")
+    expect(page.locator("h1")).to_have_text("No pool is being watched yet")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    reading.watch(pool(used=1))
+    expect(page.locator("tr[data-pool]")).to_have_count(1, timeout=10_000)
+    site.close()
+
+
+def test_pause_holds_the_figures(live: Page, reading: ChangingReading) -> None:
+    live.keyboard.press("Space")
+    expect(live.locator("#live-word")).to_have_text("Paused")
+    reading.change("sessions", used=11)
+    live.wait_for_timeout(1200)
+    cell = live.locator('tr[data-pool="sessions"] [data-cell="used"]')
+    expect(cell).to_have_text("2")
+    live.locator("#live").click()
+    expect(cell).to_have_text("11")
+
+
+@pytest.mark.slow
+def test_silence_becomes_stale_and_recovers(browser: Browser, address: str, site: Site) -> None:
+    context = browser.new_context()
+    context.add_init_script("delete globalThis.SharedWorker")
+    page = context.new_page()
+    page.goto(f"{address}/")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    context.set_offline(True)
+    site.close()
+    expect(page.locator("#live-word")).to_have_text("Stale", timeout=20_000)
+    expect(page.locator("#stale-age")).to_have_text(re.compile(r"No data for 1\d s\."))
+    context.set_offline(False)
+    page.locator("#reconnect").click()
+    expect(page.locator("#live-word")).to_have_text("Live", timeout=20_000)
+    expect(page.locator("#stale")).to_be_hidden()
+    context.close()
+
+
+def test_page_without_a_place_in_the_stream_polls(
+    page: Page, serve_app: Callable[[ASGIApp], str], reading: ChangingReading
+) -> None:
+    streams = Streams(reading, most=0)
+    site = build(reading, Access(allow_unauthenticated=True), streams=streams)
+    page.goto(serve_app(Starlette(routes=[Mount(MOUNT, site)])) + MOUNT + "/pools/sessions")
+    expect(page.locator("#live-word")).to_have_text("Polling")
+    reading.change("sessions", used=11)
+    expect(page.locator('.figs [data-cell="used"]')).to_have_text("11", timeout=10_000)
+    site.close()
+
+
+def test_nine_tabs_share_one_stream(browser: Browser, address: str, site: Site) -> None:
+    context = browser.new_context()
+    pages = [context.new_page() for _ in range(9)]
+    for page in pages:
+        page.goto(f"{address}/")
+    for page in pages:
+        expect(page.locator("#live-word")).to_have_text("Live")
+    assert site.streams.count == 1
+    context.close()
+
+
+def test_page_without_shared_worker_still_lives(browser: Browser, address: str) -> None:
+    context = browser.new_context()
+    context.add_init_script("delete globalThis.SharedWorker")
+    page = context.new_page()
+    page.goto(f"{address}/")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    context.close()
