@@ -6,10 +6,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
+from . import options
 from .middleware import RequestMiddleware
 from .model.errors import DashboardError
 from .model.findings import Suspect
-from .model.snapshot import Snapshot, Source
+from .model.snapshot import Snapshot
 from .reading import Reader
 from .watching import Watch, Watches
 
@@ -34,7 +35,7 @@ class Dashboard:
     #: For `app.add_middleware(dash.middleware)`: method and route of the request that checks out.
     middleware = RequestMiddleware
 
-    def __init__(  # noqa: PLR0913 -- each option is one decision of the user
+    def __init__(
         self,
         *,
         title: str = "Pools",
@@ -50,32 +51,23 @@ class Dashboard:
 
         `frame_ancestors` names the origins that may show the dashboard in a frame.
         """
-        if not isinstance(title, str) or not title.strip():
-            msg = f"title takes a text to show in the header, not {title!r}"
-            raise DashboardError(msg)
-        if leak_after is not None and (
-            isinstance(leak_after, bool) or not isinstance(leak_after, int | float)
-        ):
-            msg = f"leak_after takes seconds or None, not {leak_after!r}"
-            raise DashboardError(msg)
-        if leak_after is not None and not leak_after > 0:
-            msg = f"leak_after takes seconds above 0, not {leak_after!r}"
-            raise DashboardError(msg)
-        if not callable(clock):
-            msg = f"clock takes a function that answers seconds, not {clock!r}"
-            raise DashboardError(msg)
+        options.function("clock", clock, "a function that answers seconds")
+        if leak_after is not None:
+            leak_after = options.seconds("leak_after", leak_after)
         if token is None and not allow_unauthenticated:
             token = os.environ.get(TOKEN) or None
-        self.title = title.strip()
+        self.title = options.title(title)
         self._auth = auth
         self._token = token
         self._is_open = bool(allow_unauthenticated)
-        self._hosts = None if allowed_hosts is None else _host_names(allowed_hosts)
-        self._ancestors = tuple(frame_ancestors)
+        self._hosts = (
+            None if allowed_hosts is None else options.texts("allowed_hosts", allowed_hosts)
+        )
+        self._ancestors = options.texts("frame_ancestors", frame_ancestors)
         self._watches = Watches(clock)
         self._reader = Reader(self.title, self._watches, leak_after, BUDGET)
         self._site: Site | None = None
-        if auth is not None or token is not None or frame_ancestors:
+        if auth is not None or token is not None or self._ancestors or self._hosts:
             self._site = self._new_site(served_on=None)  # Wrong options are told at once.
 
     def watch(self, pool: object, name: str | None = None) -> Watch:
@@ -148,19 +140,6 @@ class Dashboard:
         return f"<Dashboard {self.title}: {len(self._watches.records())} pools>"
 
 
-def source() -> Source:
-    """This process."""
-    service = os.environ.get("OTEL_SERVICE_NAME") or os.path.basename(os.getcwd()) or "python"
-    return Source(socket.gethostname(), os.getpid(), service)
-
-
-def _host_names(allowed: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(allowed, str):
-        msg = f"allowed_hosts takes a list of host names, not the text {allowed!r}"
-        raise DashboardError(msg)
-    return tuple(allowed)
-
-
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is spelled out: asyncio sets TCP_NODELAY only then (40 ms for each answer).
@@ -172,6 +151,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
-        msg = f"cannot serve on {host}:{port}: {reason}; choose another port="
-        raise DashboardError(msg) from error
+        raise DashboardError(
+            f"cannot serve on {host}:{port}: {reason}; choose another port="
+        ) from error
     return listener

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except DashboardError as error:
-        print(f"pool-dashboard: {error}", file=sys.stderr)  # noqa: T201 -- a command
+        print(f"pool-dashboard: {error}", file=sys.stderr)
         return 2
     return status
 
@@ -31,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--once", type=_seconds, metavar="SECONDS", help="run so long, then exit")
     demo.set_defaults(run=_demo)
     report = commands.add_parser("report", help="the Markdown report of a running dashboard")
-    report.add_argument("url", metavar="URL", help="where the dashboard is, such as http://127.0.0.1:8765/")
+    report.add_argument(
+        "url", metavar="URL", help="where the dashboard is, such as http://127.0.0.1:8765/"
+    )
     report.add_argument("--token", help="its reading token; also POOL_DASHBOARD_TOKEN")
     report.set_defaults(run=_report)
     return parser

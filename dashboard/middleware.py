@@ -1,5 +1,6 @@
 """Pure ASGI middleware that tells checkouts which HTTP request is running."""
 
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -31,10 +32,9 @@ class RequestMiddleware:
             await self.app(scope, receive, send)
         finally:
             setting.end()
-            try:
+            # A server may end a request in another context than the one in which it began.
+            with contextlib.suppress(ValueError):
                 SETTING.reset(token)
-            except ValueError:  # A server may end a request in another context: it is over.
-                pass
 
 
 class _Running(Setting):

@@ -6,10 +6,10 @@ import socket
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from .analysis import suspects
-from .model.claim import GOT, RETURNED, SITE
 from .model.events import PoolEvent
 from .model.findings import Suspect
 from .model.history import History
@@ -32,9 +32,7 @@ _MOST_KEPT: Final = 200
 class Reader:
     """Reads the records of one dashboard; in any thread."""
 
-    def __init__(
-        self, title: str, watches: Watches, leak_after: float | None, budget: int
-    ) -> None:
+    def __init__(self, title: str, watches: Watches, leak_after: float | None, budget: int) -> None:
         """`leak_after` in seconds, `budget` in bytes."""
         self.title = title
         self._watches = watches
@@ -45,7 +43,7 @@ class Reader:
     @property
     def source(self) -> Source:
         """This process; asked anew, because it may have been forked."""
-        service = os.environ.get("OTEL_SERVICE_NAME") or os.path.basename(os.getcwd()) or "python"
+        service = os.environ.get("OTEL_SERVICE_NAME") or Path.cwd().name or "python"
         return Source(socket.gethostname(), os.getpid(), service)
 
     def wall(self, at: float) -> float:

@@ -2,24 +2,21 @@
 
 import os
 import time
-import unicodedata
 import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from . import probes
-from .model.errors import DashboardError
+from . import options
 from .model.events import PoolEvent, PoolOpened
 from .model.ports import Sink
-from .probes import Tapped
+from .probes import Probe, Tapped, module_for, tap
 from .probes.frames import UNKNOWN
 from .probes.owners import NOBODY
 from .probes.sinks import Emitter
+from .probes.swap import probe_of
 from .recorder.feed import Feed
 from .recorder.pool import PoolRecord
-
-_LONGEST: Final = 200
 
 
 class Strangers:
@@ -32,7 +29,9 @@ class Strangers:
 class Watch:
     """A watched pool; a context manager that stops at its end."""
 
-    def __init__(self, name: str, tapped: Tapped, sink: Sink, forget: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, tapped: Tapped, sink: Sink, forget: "Callable[[Watch], None]"
+    ) -> None:
         """`forget` is called once, when the watch stops."""
         self.name = name
         self._tapped = tapped
@@ -41,7 +40,7 @@ class Watch:
         self._is_stopped = False
 
     @property
-    def probe(self) -> probes.Probe:
+    def probe(self) -> Probe:
         """The probe that this watch shares with other dashboards."""
         return self._tapped.probe
 
@@ -56,7 +55,7 @@ class Watch:
             return
         self._is_stopped = True
         self._tapped.remove(self._sink)
-        self._forget()
+        self._forget(self)
 
     def __enter__(self) -> Self:
         """The watch itself."""
@@ -89,37 +88,23 @@ def watch(
     It must be quick and may be called in any thread and by the garbage collector; what it raises
     is swallowed. For the user's own tests and tools.
     """
-    if not callable(emit):
-        msg = f"watch() takes a function of an event as its second argument, not {emit!r}"
-        raise DashboardError(msg)
-    sink = Emitter(clean_name(name) if name is not None else "", emit, clock)
-    tapped = probes.tap(target, sink)
+    options.function("watch()", emit, "a function of an event as its second argument")
+    sink = Emitter(options.pool_name(name) if name is not None else "", emit, clock)
+    tapped = tap(target, sink)
     if name is None:
         sink.pool = default_name(tapped.probe)
     sink.opened(tapped.probe.library)
     return Watch(sink.pool, tapped, sink, _nothing)
 
 
-def _nothing() -> None:
+def _nothing(_: Watch) -> None:
     """No dashboard has to forget this watch."""
 
 
-def clean_name(name: object) -> str:
-    """A pool's name as it can stand in a URL; DashboardError if nothing is left."""
-    if not isinstance(name, str):
-        msg = f"a pool's name is a string, not {name!r}"
-        raise DashboardError(msg)
-    kept = "".join(each if unicodedata.category(each)[0] != "C" else " " for each in name).strip()
-    if kept in {"", ".", ".."}:
-        msg = f"a pool cannot be named {name!r}; give it a name that can stand in an address"
-        raise DashboardError(msg)
-    return kept[:_LONGEST]
-
-
-def default_name(probe: probes.Probe) -> str:
+def default_name(probe: Probe) -> str:
     """The redacted host and database, else the kind of pool."""
-    address = "".join(each if each.isprintable() else " " for each in probe.address).strip()
-    return (address or probe.kind)[:_LONGEST]
+    address = options.printable(probe.address)
+    return address if address not in {"", ".", ".."} else probe.kind
 
 
 class Watches:
@@ -134,22 +119,22 @@ class Watches:
 
     def add(self, target: object, name: str | None) -> Watch:
         """Watch a pool; one that is watched already keeps its watch and takes the new name."""
-        wanted = clean_name(name) if name is not None else None
+        wanted = options.pool_name(name) if name is not None else None
         known = self._find(target)
         if known is not None:
             if wanted is not None and wanted != known.name:
                 self._rename(known, wanted)
             return known
-        record = PoolRecord(wanted or "", self.clock, self.feed, Strangers)
-        tapped = probes.tap(target, record.ledger)
+        record = PoolRecord(wanted or "", self.clock, self.feed, Strangers())
+        tapped = tap(target, record.ledger)
         record.name = self._free(wanted or default_name(tapped.probe))
-        watch = Watch(record.name, tapped, record.ledger, lambda: self._forget(watch))
-        self._by_name[record.name] = (watch, record)
+        watched = Watch(record.name, tapped, record.ledger, self._forget)
+        self._by_name[record.name] = (watched, record)
         self.feed.add(self.clock(), record.name, PoolOpened.__name__, True)  # noqa: FBT003
-        return watch
+        return watched
 
     def _find(self, target: object) -> Watch | None:
-        probe = probes.probe_of(probes.module_for(target).pool_of(target))
+        probe = probe_of(module_for(target).pool_of(target))
         for watch, _ in list(self._by_name.values()):
             if probe is not None and watch.probe is probe:
                 return watch

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .model.errors import DashboardError
+from . import options
 from .model.origin import SETTING, HttpRequest, Setting
 
 
@@ -13,10 +13,8 @@ def expect(*, hold: float) -> Iterator[None]:
 
     Works in tasks and threads; what is started inside inherits it.
     """
-    if not isinstance(hold, int | float) or isinstance(hold, bool) or not hold > 0:
-        msg = f"expect() takes hold= in seconds above 0, not {hold!r}"
-        raise DashboardError(msg)
-    token = SETTING.set(_Expecting(SETTING.get(), float(hold)))
+    hold = options.seconds("expect(hold=)", hold)
+    token = SETTING.set(_Expecting(SETTING.get(), hold))
     try:
         yield
     finally:

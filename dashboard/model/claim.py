@@ -40,10 +40,17 @@ LOST: Final = "lost"
 class LiveOwner(Protocol):
     """Who asked, without keeping a task or thread alive."""
 
-    kind: str
-    name: str
-    #: 32 bits that tell owners apart.
-    ident: int
+    @property
+    def kind(self) -> str:
+        """`task`, `thread` or `unknown`."""
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+
+    @property
+    def ident(self) -> int:
+        """32 bits that tell owners apart."""
 
     def is_alive(self) -> bool:
         """Whether the task or thread has not ended."""
@@ -52,12 +59,25 @@ class LiveOwner(Protocol):
 class Frame(Protocol):
     """A call site as the probe remembers it: enough to name it, nothing of the frame is kept."""
 
-    index: int
-    file: str
-    line: int
-    function: str
-    #: File, line, function and whether it is a library's, innermost first.
-    stack: tuple[tuple[str, int, str, bool], ...]
+    @property
+    def index(self) -> int:
+        """Its number in the table of sites."""
+
+    @property
+    def file(self) -> str:
+        """As a person names it."""
+
+    @property
+    def line(self) -> int:
+        """0 where there is none."""
+
+    @property
+    def function(self) -> str:
+        """Its qualified name."""
+
+    @property
+    def stack(self) -> tuple[tuple[str, int, str, bool], ...]:
+        """File, line, function and whether it is a library's, innermost first."""
 
 
 class Connection:

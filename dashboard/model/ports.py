@@ -18,16 +18,25 @@ class Live(Protocol):
     the sink's own `asked`, `got` and `returned` would write; nothing may be left out.
     """
 
-    #: Claims that wait, by `id(claim)`.
-    pending: dict[int, Claim]
-    #: Claims that hold, by lease.
-    open: dict[int, Claim]
-    #: Connections by the number that the probe gave them.
-    connections: dict[int, Connection]
-    #: Claims that were returned.
-    ended: deque[Claim]
-    #: The time from which on `look` has to be called, at a return.
-    look_at: float
+    @property
+    def pending(self) -> dict[int, Claim]:
+        """Claims that wait, by `id(claim)`."""
+
+    @property
+    def open(self) -> dict[int, Claim]:
+        """Claims that hold, by lease."""
+
+    @property
+    def connections(self) -> dict[int, Connection]:
+        """Connections by the number that the probe gave them."""
+
+    @property
+    def ended(self) -> deque[Claim]:
+        """Claims that were returned."""
+
+    @property
+    def look_at(self) -> float:
+        """The time from which on `look` has to be called, at a return."""
 
     def look(self, now: float) -> None:
         """Fold what has ended."""
@@ -48,8 +57,9 @@ class Sink(Protocol):
     `connection` the number of a connection in its pool.
     """
 
-    #: None for a sink that has to be called.
-    live: Live | None
+    @property
+    def live(self) -> Live | None:
+        """None for a sink that has to be called."""
 
     def now(self) -> float:
         """Seconds of the sink's clock."""
@@ -107,13 +117,25 @@ class Sink(Protocol):
 class Facts(Protocol):
     """What a probe can say of its pool when somebody looks; read off the host's path."""
 
-    library: str
-    #: The pool's class, the database and its address, without credentials.
-    kind: str
-    backend: str
-    address: str
-    #: What cannot be seen with this version of the library; empty when all can.
-    limited: Sequence[str]
+    @property
+    def library(self) -> str:
+        """Its import name."""
+
+    @property
+    def kind(self) -> str:
+        """The pool's class."""
+
+    @property
+    def backend(self) -> str:
+        """The kind of server, such as PostgreSQL."""
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without credentials."""
+
+    @property
+    def limited(self) -> Sequence[str]:
+        """What cannot be seen with this version of the library; empty when all can."""
 
     def settings(self) -> Mapping[str, object]:
         """Options by the library's own names, as they are in force."""
@@ -128,8 +150,13 @@ class Facts(Protocol):
 class Reading(Protocol):
     """What pages, stream, API and metrics read; `app` provides it."""
 
-    title: str
-    source: Source
+    @property
+    def title(self) -> str:
+        """Shown in the header."""
+
+    @property
+    def source(self) -> Source:
+        """The process that is looked at."""
 
     def snapshot(self) -> Snapshot:
         """The state of every pool at this instant."""

@@ -23,14 +23,27 @@ from .snapshots import call_site, owner
 def event_of(entry: Entry) -> events.PoolEvent:
     """The event that an entry stands for."""
     base: dict[str, Any] = {"at": entry.at, "pool": entry.pool}
-    claim, facts = entry.claim, entry.facts
+    claim = entry.claim
     if claim is not None:
         return _of_claim(entry, claim, base)
+    if entry.what.startswith("Connection"):
+        return _of_connection(entry, base)
+    match entry.what:
+        case "PoolCleared":
+            return events.PoolCleared(**base)
+        case "PoolClosed":
+            return events.PoolClosed(**base)
+        case _:
+            return events.PoolOpened(**base, library=entry.reason or "")
+
+
+def _of_connection(entry: Entry, base: dict[str, Any]) -> events.PoolEvent:
+    facts = entry.facts
+    base = {**base, "connection": entry.connection}
     match entry.what:
         case "ConnectionClosed":
             return events.ConnectionClosed(
                 **base,
-                connection=entry.connection,
                 reason=entry.reason or "",
                 age=entry.at - facts.born if facts is not None else None,
                 uses=facts.uses if facts is not None else 0,
@@ -39,21 +52,14 @@ def event_of(entry: Entry) -> events.PoolEvent:
         case "ConnectionReady":
             return events.ConnectionReady(
                 **base,
-                connection=entry.connection,
                 create_time=facts.create_time if facts is not None else None,
                 backend_pid=facts.backend_pid if facts is not None else None,
                 host=facts.host if facts is not None else None,
             )
-        case "ConnectionCreated":
-            return events.ConnectionCreated(**base, connection=entry.connection)
         case "ConnectionDetached":
-            return events.ConnectionDetached(**base, connection=entry.connection)
-        case "PoolCleared":
-            return events.PoolCleared(**base)
-        case "PoolClosed":
-            return events.PoolClosed(**base)
+            return events.ConnectionDetached(**base)
         case _:
-            return events.PoolOpened(**base, library=entry.reason or "")
+            return events.ConnectionCreated(**base)
 
 
 def _of_claim(entry: Entry, claim: Claim, base: dict[str, Any]) -> events.PoolEvent:

@@ -36,8 +36,13 @@ _RARE: Final = 1000
 class Strangers(Protocol):
     """What stands for the unknown: a checkout from before the watch has no site and no owner."""
 
-    site: Frame
-    owner: LiveOwner
+    @property
+    def site(self) -> Frame:
+        """The site of what was out."""
+
+    @property
+    def owner(self) -> LiveOwner:
+        """Its owner."""
 
 
 class Ledger:

@@ -53,9 +53,7 @@ def owner(live: LiveOwner) -> Owner:
 class Camera:
     """Takes pictures of records at one instant: `now` by the clock, `wall` as UNIX time."""
 
-    def __init__(
-        self, now: float, wall: float, sites: Mapping[int, Frame], window: float
-    ) -> None:
+    def __init__(self, now: float, wall: float, sites: Mapping[int, Frame], window: float) -> None:
         """`sites` by index; distributions cover the last `window` seconds."""
         self.now = now
         self.wall = wall
@@ -257,7 +255,7 @@ def settle(record: PoolRecord) -> None:
 def _own_counts(record: PoolRecord, facts: Facts) -> tuple[int, int] | None:
     try:
         return facts.own_counts()
-    except Exception as error:  # noqa: BLE001 -- read in another thread than the pool's
+    except Exception as error:
         record.ledger.broke("own counts", error)
         return None
 

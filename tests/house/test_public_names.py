@@ -9,16 +9,13 @@ from pathlib import Path
 import dashboard
 
 _NAMES = [
-    "Advice",
     "CallSite",
     "Dashboard",
     "DashboardError",
-    "Incident",
     "PoolSnapshot",
     "Snapshot",
     "Suspect",
     "expect",
-    "mark",
     "watch",
 ]
 
@@ -41,8 +38,7 @@ def embed(pool: object) -> dashboard.Snapshot:
     dash.watch(pool).stop()
     with dash.watch(pool, name="reports"), dash.serve(port=0):
         with dashboard.expect(hold=600):
-            dashboard.mark("deploy 1.4.2")
-        return dash.snapshot()
+            return dash.snapshot()
 
 
 def observe(pool: object) -> list[object]:
@@ -62,19 +58,14 @@ def figures(pool: dashboard.PoolSnapshot) -> tuple[int, int, float | None]:
     return pool.used + pool.idle, pool.pending_requests, pool.wait_time.percentile(95)
 
 
-def judge(dash: dashboard.Dashboard) -> tuple[list[dashboard.Suspect], list[dashboard.Advice]]:
+def judge(dash: dashboard.Dashboard) -> list[dashboard.Suspect]:
     """What the dashboard thinks of it."""
-    return dash.suspects(), dash.advice()
+    return dash.suspects()
 
 
 def place(suspect: dashboard.Suspect) -> dashboard.CallSite:
     """The line to look at."""
     return suspect.call_site
-
-
-def review(dash: dashboard.Dashboard) -> list[dashboard.Incident]:
-    """What happened before."""
-    return dash.incidents()
 
 
 def refuse(pool: object) -> str:

@@ -1,0 +1,58 @@
+"""Checks options when they are given; each message says what, which and what to do."""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+from .model.errors import DashboardError
+
+_LONGEST_NAME: Final = 200
+
+
+def title(given: object) -> str:
+    """A text to show in the header."""
+    if not isinstance(given, str) or not given.strip():
+        raise DashboardError(f"title takes a text to show in the header, not {given!r}")
+    return given.strip()
+
+
+def seconds(name: str, given: object) -> float:
+    """Seconds above 0."""
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < 1e12:
+        raise DashboardError(f"{name} takes seconds above 0, not {given!r}")
+    return float(given)
+
+
+def function(name: str, given: object, what: str) -> None:
+    """Something that can be called."""
+    if not callable(given):
+        raise DashboardError(f"{name} takes {what}, not {given!r}")
+
+
+def texts(name: str, given: object) -> tuple[str, ...]:
+    """A list of texts: a single text would be read letter by letter."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise DashboardError(f"{name} takes a list of texts, not {given!r}")
+    found = tuple(given)
+    for each in found:
+        if not isinstance(each, str):
+            raise DashboardError(f"{name} takes a list of texts; {each!r} is none")
+    return found
+
+
+def pool_name(given: object) -> str:
+    """A pool's name as it can stand in an address."""
+    if not isinstance(given, str):
+        raise DashboardError(f"a pool's name is a text, not {given!r}")
+    name = printable(given)
+    if name in {"", ".", ".."}:
+        raise DashboardError(
+            f"a pool cannot be named {given!r}; give it a name that can stand in an address"
+        )
+    return name
+
+
+def printable(text: str) -> str:
+    """A text without control characters and lone surrogates, not too long."""
+    kept = (each if unicodedata.category(each)[0] != "C" else " " for each in text)
+    return "".join(kept).strip()[:_LONGEST_NAME].strip()
