@@ -128,6 +128,7 @@ _numbers: Final = itertools.count(len(SITES))
 
 #: By the identity of the code (hashing code objects is slow; a site keeps its code alive).
 _by_code: dict[int, dict[int, Site]] = {}
+_by_line: dict[tuple[int, int], Site] = {}
 
 
 class Locator:
@@ -174,9 +175,9 @@ class Locator:
     def _beyond_greenlet() -> Site:
         """The nearest application frame outside of SQLAlchemy's greenlet."""
         frame = _getcurrent().parent.gr_frame
-        while _kinds[frame.f_code.co_filename] in _PASSED:
+        while kind_of(frame.f_code.co_filename) in _PASSED:
             frame = frame.f_back
-        if _kinds[frame.f_code.co_filename] != APPLICATION:
+        if kind_of(frame.f_code.co_filename) != APPLICATION:
             raise AttributeError
         return site_at(frame)
 
@@ -255,11 +256,12 @@ def _new_site(frame: FrameType, start: FrameType | None) -> Site:
     code = frame.f_code
     line = frame.f_lineno
     per_code = _by_code.setdefault(id(code), {})
-    site = next((known for known in per_code.values() if known.line == line), None)
+    site = _by_line.get((id(code), line))
     if site is None:
         stack = tuple(_describe(each) for each, _ in islice(stack_from(start), _STACK))
         place = (shown(code.co_filename), line, code.co_qualname)
-        site = Site(next(_numbers), code, place, stack)
+        # Threads may meet a line at once: the first one's site is everybody's.
+        site = _by_line.setdefault((id(code), line), Site(next(_numbers), code, place, stack))
         SITES[site.index] = site
     per_code[frame.f_lasti] = site
     return site

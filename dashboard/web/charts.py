@@ -113,28 +113,6 @@ def queue(history: History, zone: tzinfo | None) -> Plot | None:
     return _plot("queue", sentence, history, (series,), scale, None, zone)
 
 
-def merge(histories: Sequence[History]) -> History:
-    """All pools as one: levels add up, percentiles are those of the slowest pool in each step."""
-    histories = [history for history in histories if history.used]
-    if not histories:
-        return History(0.0, 1.0)
-    length = min(len(history.used) for history in histories)
-    steps = range(-length, 0)
-    last = histories[0]
-    shift = (len(last.used) - length) * last.step
-    return History(
-        start=last.start + shift,
-        step=last.step,
-        used=tuple(sum(h.used[at] for h in histories) for at in steps),
-        pending=tuple(sum(h.pending[at] for h in histories) for at in steps),
-        wait_p99=tuple(_worst([h.wait_p99[at] for h in histories]) for at in steps),
-    )
-
-
-def _worst(values: Values) -> float | None:
-    return max((value for value in values if value is not None), default=None)
-
-
 def _duration(value: float | None) -> str:
     return str(fmt.duration(value))
 

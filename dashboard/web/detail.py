@@ -20,6 +20,7 @@ from .feed import EventRow, Filter, recent
 from .format import setting
 from .frame import Frame
 from .histograms import Histogram, histogram
+from .histories import known
 from .overview import place_of
 from .shapes import settings as safe_settings
 
@@ -152,7 +153,8 @@ class Detail:
     @cached_property
     def history(self) -> History:
         """Over the range of the page."""
-        return self.reading.history(self.pool.name, self.frame.seconds, _PLOT_POINTS)
+        seen = self.reading.history(self.pool.name, self.frame.seconds, _PLOT_POINTS)
+        return known(seen, self.pool.since)
 
     @cached_property
     def connection_plot(self) -> Plot | None:

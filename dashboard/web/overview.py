@@ -11,15 +11,15 @@ from ..model.findings import Suspect
 from ..model.history import History
 from ..model.ports import Reading
 from ..model.snapshot import PoolSnapshot, Snapshot
-from .charts import Plot, merge, queue, waits
+from .charts import Plot, queue, waits
 from .drawing import Meter, Spark, common_width, meter, row_layout, spark
 from .feed import EventRow, Filter, recent
 from .frame import Frame
 from .histograms import Histogram, histogram, together
+from .histories import bars, known, merge, thin
 
 _SPARK_POINTS = 60
 _PLOT_POINTS = 180
-_BARS = 60
 _EVENTS = 20
 
 
@@ -77,7 +77,10 @@ class Overview:
     def histories(self) -> dict[str, History]:
         """One for every pool, fine enough for the large charts."""
         seconds = self.frame.seconds
-        return {n: self.reading.history(n, seconds, _PLOT_POINTS) for n in self.snapshot.pools}
+        return {
+            name: known(self.reading.history(name, seconds, _PLOT_POINTS), pool.since)
+            for name, pool in self.snapshot.pools.items()
+        }
 
     @cached_property
     def totals(self) -> Totals:
@@ -159,36 +162,3 @@ class Overview:
 def place_of(pool: PoolSnapshot) -> str:
     """`PostgreSQL, orders-db:5432`, as far as it is known."""
     return ", ".join(part for part in (pool.backend or pool.library, pool.address) if part)
-
-
-def thin(history: History, points: int) -> History:
-    """At most `points` steps, each keeping the most of what it replaces."""
-    stride = -(-len(history.used) // points)
-    if stride < 2:
-        return history
-    starts = range(len(history.used) % stride, len(history.used), stride)
-    return History(
-        start=history.start,
-        step=history.step * stride,
-        used=tuple(max(history.used[at : at + stride]) for at in starts),
-        pending=tuple(max(history.pending[at : at + stride]) for at in starts),
-    )
-
-
-def bars(histories: Sequence[History]) -> tuple[tuple[float, float, float, bool], ...]:
-    """Checkouts of all pools together, in at most sixty bars."""
-    length = min((len(history.checkouts) for history in histories if history.checkouts), default=0)
-    stride = max(1, -(-length // _BARS))
-    sums: list[tuple[int, bool]] = []
-    for at in range(length % stride, length, stride):
-        end = at + stride
-        done = sum(sum(h.checkouts[-length:][at:end]) for h in histories if h.checkouts)
-        failed = any(any(h.timeouts[-length:][at:end]) for h in histories if h.checkouts)
-        failed = failed or any(any(h.errors[-length:][at:end]) for h in histories if h.checkouts)
-        sums.append((done, failed))
-    most = max((done for done, _ in sums), default=0) or 1
-    width = 100 / max(len(sums), 1)
-    return tuple(
-        (round(n * width, 2), round(width * 0.8, 2), round(done / most * 100, 1), failed)
-        for n, (done, failed) in enumerate(sums)
-    )

@@ -1,10 +1,11 @@
 import math
+from datetime import timedelta
 
 import pytest
 
 from dashboard.model.history import History
 from dashboard.model.snapshot import PoolSnapshot
-from dashboard.web.charts import connections, merge, waits
+from dashboard.web.charts import connections, waits
 from dashboard.web.drawing import (
     common_width,
     edges,
@@ -15,6 +16,7 @@ from dashboard.web.drawing import (
     wide_layout,
 )
 from dashboard.web.histograms import histogram
+from dashboard.web.histories import bars, known, merge, thin
 from tests.web.readings import AT, pool, seen, wave
 
 
@@ -107,6 +109,32 @@ def test_merged_history_adds_levels_and_keeps_the_slowest() -> None:
     two = History(0.0, 1.0, used=(3, 4), pending=(2, 0), wait_p99=(0.2, 0.05))
     both = merge([one, two])
     assert (both.used, both.pending, both.wait_p99) == ((4, 6), (2, 1), (0.2, 0.1))
+
+
+def test_pool_that_came_later_counts_from_then_on() -> None:
+    old = History(0.0, 1.0, used=(1, 2, 3), pending=(0, 0, 1), wait_p99=(0.1, 0.1, None))
+    young = History(2.0, 1.0, used=(5,), pending=(2,), wait_p99=(0.3,))
+    assert merge([young, old]).used == (1, 2, 8)
+    assert merge([young, old]).wait_p99 == (0.1, 0.1, 0.3)
+
+
+def test_steps_before_the_watch_are_not_drawn_as_zero() -> None:
+    start = AT.timestamp() - 4
+    history = History(start, 1.0, used=(0, 0, 0, 7), pending=(0, 0, 0, 1))
+    seen_since = known(history, AT - timedelta(seconds=1.5))
+    assert (seen_since.start, seen_since.used, seen_since.pending) == (start + 2, (0, 7), (0, 1))
+    assert known(history, None) is history
+
+
+def test_thinning_keeps_peaks() -> None:
+    thinned = thin(History(0.0, 1.0, used=(1, 9, 2, 3), pending=(0, 0, 4, 0)), 2)
+    assert (thinned.step, thinned.used, thinned.pending) == (2.0, (9, 3), (0, 4))
+
+
+def test_rate_bars_mark_failures() -> None:
+    history = History(0.0, 1.0, checkouts=(10, 20), timeouts=(0, 1), errors=(0, 0))
+    assert bars([history]) == ((0.0, 40.0, 50.0, False), (50.0, 40.0, 100.0, True))
+    assert bars([]) == ()
 
 
 def test_histogram_bars_cover_every_value() -> None:
