@@ -51,20 +51,19 @@ class Dashboard:
 
         `frame_ancestors` names the origins that may show the dashboard in a frame.
         """
-        options.function("clock", clock, "a function that answers seconds")
         if leak_after is not None:
             leak_after = options.seconds("leak_after", leak_after)
-        if token is None and not allow_unauthenticated:
-            token = os.environ.get(TOKEN) or None
         self.title = options.title(title)
         self._auth = auth
-        self._token = token
-        self._is_open = bool(allow_unauthenticated)
+        self._is_open = options.flag("allow_unauthenticated", allow_unauthenticated)
+        if token is None and not self._is_open:
+            token = os.environ.get(TOKEN) or None
+        self._token = options.token(token)
         self._hosts = (
             None if allowed_hosts is None else options.texts("allowed_hosts", allowed_hosts)
         )
         self._ancestors = options.texts("frame_ancestors", frame_ancestors)
-        self._watches = Watches(clock)
+        self._watches = Watches(options.clock(clock))
         self._reader = Reader(self.title, self._watches, leak_after, BUDGET)
         self._site: Site | None = None
         if auth is not None or token is not None or self._ancestors or self._hosts:

@@ -1,7 +1,7 @@
 """Checks options when they are given; each message says what, which and what to do."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from .model.errors import DashboardError
@@ -29,6 +29,29 @@ def function(name: str, given: object, what: str) -> None:
         raise DashboardError(f"{name} takes {what}, not {given!r}")
 
 
+def flag(name: str, given: object) -> bool:
+    """True or False: a text such as 'no' would count as true."""
+    if not isinstance(given, bool):
+        raise DashboardError(f"{name} takes True or False, not {given!r}")
+    return given
+
+
+def clock(given: Callable[[], float]) -> Callable[[], float]:
+    """A function that answers seconds."""
+    function("clock", given, "a function that answers seconds")
+    answer: object = given()
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        raise DashboardError(f"clock takes a function that answers seconds; it answered {answer!r}")
+    return given
+
+
+def token(given: object) -> str | None:
+    """A text or None; the value is never repeated."""
+    if given is not None and not isinstance(given, str):
+        raise DashboardError(f"token takes a text, not {type(given).__name__}")
+    return given
+
+
 def texts(name: str, given: object) -> tuple[str, ...]:
     """A list of texts: a single text would be read letter by letter."""
     if isinstance(given, str) or not isinstance(given, Iterable):
@@ -50,6 +73,14 @@ def pool_name(given: object) -> str:
             f"a pool cannot be named {given!r}; give it a name that can stand in an address"
         )
     return name
+
+
+def mark(given: object) -> str:
+    """A text to stand beside a line on a chart."""
+    text = printable(given) if isinstance(given, str) else ""
+    if not text:
+        raise DashboardError(f"mark() takes a short text such as 'deploy 1.4.2', not {given!r}")
+    return text
 
 
 def printable(text: str) -> str:

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 from .analysis import suspects
 from .model.events import PoolEvent
 from .model.findings import Suspect
-from .model.history import History
+from .model.history import History, Mark
 from .model.snapshot import Overhead, PoolSnapshot, Snapshot, Source
 from .probes.frames import SITES
 from .recorder import feed, histories
@@ -21,6 +22,7 @@ from .recorder.events import event_of
 from .recorder.pool import PoolRecord
 from .recorder.snapshots import Camera, settle
 from .watching import Watches
+from .words import MARKS
 
 _log = logging.getLogger("pool_dashboard")
 #: Seconds that distributions of a snapshot cover.
@@ -102,7 +104,8 @@ class Reader:
         for _, record in self._watches.records():
             if record.name == name:
                 settle(record)
-                return histories.of(record, self._watches.clock(), self.wall, seconds, points)
+                past = histories.of(record, self._watches.clock(), self.wall, seconds, points)
+                return replace(past, marks=_marks_since(past.start))
         return History(start=time.time() - seconds, step=seconds)
 
     def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:
@@ -116,3 +119,7 @@ class Reader:
         missed = newest - max(cursor, 0) - len(entries)
         chosen, left_out = feed.thin(entries, limit, _MOST_KEPT)
         return [event_of(entry) for entry in chosen], newest, missed + left_out
+
+
+def _marks_since(start: float) -> tuple[Mark, ...]:
+    return tuple(mark for mark in list(MARKS) if mark.at >= start)

@@ -130,7 +130,9 @@ class Watches:
         record.name = self._free(wanted or default_name(tapped.probe))
         watched = Watch(record.name, tapped, record.ledger, self._forget)
         self._by_name[record.name] = (watched, record)
-        self.feed.add(self.clock(), record.name, PoolOpened.__name__, True)  # noqa: FBT003
+        library = tapped.probe.library
+        opened = PoolOpened.__name__
+        self.feed.add(self.clock(), record.name, opened, True, reason=library)  # noqa: FBT003
         return watched
 
     def _find(self, target: object) -> Watch | None:

@@ -1,10 +1,22 @@
-"""What the application says itself: `expect()` around a checkout that may be long."""
+"""What the application says itself: `expect()` around long checkouts, `mark()` on the charts."""
 
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from . import options
+from .model.history import Mark
 from .model.origin import SETTING, HttpRequest, Setting
+
+#: The last marks of this process, oldest first.
+MARKS: Final[deque[Mark]] = deque(maxlen=100)
+
+
+def mark(text: str) -> None:
+    """Draw a line on every chart, from this moment on: a deploy, a migration, an experiment."""
+    MARKS.append(Mark(time.time(), options.mark(text)))
 
 
 @contextmanager

@@ -4,6 +4,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A line that the application drew at `at` (UNIX time)."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Series of equal steps, oldest first; the last step ends now.
 
@@ -23,3 +31,5 @@ class History:
     wait_p50: tuple[float | None, ...] = ()
     wait_p99: tuple[float | None, ...] = ()
     use_p95: tuple[float | None, ...] = ()
+    #: Lines that the application drew with `mark()`, within the range, oldest first.
+    marks: tuple[Mark, ...] = ()

@@ -22,6 +22,10 @@ class CallSite:
         return f"{self.file}:{self.line} {self.function}"
 
 
+#: Checkouts that were out before the watch began have no call site.
+UNKNOWN_SITE = CallSite("", 0, "(before the watch)")
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """The task or thread that asked; `kind` is `task`, `thread` or `unknown`."""
@@ -34,6 +38,10 @@ class Owner:
     def __str__(self) -> str:
         """`task worker-3`."""
         return f"{self.kind} {self.name}" if self.kind != "unknown" else "unknown"
+
+
+#: Their owner.
+UNKNOWN_OWNER = Owner("unknown", "")
 
 
 @dataclass(frozen=True, slots=True)

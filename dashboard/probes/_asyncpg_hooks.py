@@ -1,0 +1,312 @@
+"""The methods of a watched asyncpg pool's swapped class and of its holders' swapped class.
+
+None adds an await, and those that the library awaits are plain functions where that will do.
+"""
+
+import asyncio
+import contextlib
+import os
+from asyncio import Task
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import starmap, zip_longest
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, unquote, urlsplit
+from weakref import ref
+
+from ..model.claim import Claim, new_claim
+from ..model.origin import SETTING
+from ..model.ports import Sink
+from .frames import APPLICATION, NOWHERE, Site, kind_of, site_at
+from .owners import NOBODY, TaskOwner, ThreadOwner, of_task
+from .sinks import Emitter, Tee
+from .tap import Tap
+
+if TYPE_CHECKING:
+    from .asyncpg import Probe
+
+#: Tasks between the one that asks and the application's line that waits for it.
+_LINKS: Final = 8
+#: A task that asyncio makes of `pool.acquire()` itself: it hands the connection on and ends.
+_WRAPPER: Final = "_wrap_awaitable"
+
+
+def of_pool(probe: "Probe", kind: Any) -> dict[str, Any]:
+    """What a watched pool does differently: each calls the library's own, with the same words."""
+    tap = probe.tap
+    plain_init, plain_acquire = kind._async__init__, kind._acquire
+    plain_connect, plain_expire = kind._get_new_connection, kind.expire_connections
+    plain_close, plain_terminate = kind.close, kind.terminate
+
+    async def _async__init__(self: Any) -> Any:
+        was_closed = self._closed
+        try:
+            pool = await plain_init(self)
+        except BaseException:
+            if self._closed and not was_closed:
+                probe.pool_closed()
+            raise
+        probe.hook_holders(self)
+        return pool
+
+    async def _acquire(self: Any, timeout: float | None) -> Any:  # noqa: ASYNC109 -- the library's
+        claim = asked(tap)
+        began = self._loop.time()
+        try:
+            proxy = await plain_acquire(self, timeout)
+        except BaseException as error:
+            probe.failed(self, claim, error, began, timeout)
+            raise
+        probe.take(claim, proxy)
+        return proxy
+
+    async def _get_new_connection(self: Any) -> Any:
+        probe.connecting(self)
+        began = tap.sink.now()
+        connection = await plain_connect(self)
+        probe.connected(self, connection, began)
+        return connection
+
+    async def expire_connections(self: Any) -> None:
+        await plain_expire(self)
+        probe.expired()
+
+    async def close(self: Any) -> None:
+        probe.closes(self)
+        try:
+            await plain_close(self)
+        finally:
+            probe.settle(self)
+
+    def terminate(self: Any) -> None:
+        probe.closes(self)
+        plain_terminate(self)
+        probe.settle(self)
+
+    return {
+        "_async__init__": _async__init__,
+        "_acquire": _acquire,
+        "_get_new_connection": _get_new_connection,
+        "expire_connections": expire_connections,
+        "close": close,
+        "terminate": terminate,
+    }
+
+
+def of_holder(probe: "Probe", pool: Any, kind: Any, *, has_strangers: bool) -> dict[str, Any]:
+    """What the slots of a watched pool do differently.
+
+    `has_strangers`: somebody was waiting or connecting before the watch began, unseen.
+    """
+    plain_give_back, plain_release = kind.release, kind._release
+    plain_on_close = kind._release_on_close
+    plain_close, plain_terminate = kind.close, kind.terminate
+    releasing, why = probe.releasing, probe.why
+
+    def release(self: Any, timeout: float | None) -> Any:
+        if self._in_use is not None:
+            releasing[id(self)] = probe.tap.sink.now()
+        return plain_give_back(self, timeout)
+
+    def _release(self: Any) -> None:
+        if self._in_use is not None:
+            # Before the slot is free: whether somebody still refers to the proxy is asked here.
+            probe.returned(id(self))
+        plain_release(self)
+
+    def _release_on_close(self: Any) -> None:
+        number, reason = id(self._con), probe.why_closed(self)
+        plain_on_close(self)
+        probe.closed(number, reason or "error")
+
+    def close(self: Any) -> Any:
+        why[id(self)] = "pool_closed"
+        return plain_close(self)
+
+    def terminate(self: Any) -> None:
+        why[id(self)] = "pool_closed" if self._pool.is_closing() else "error"
+        plain_terminate(self)
+        why.pop(id(self), None)
+
+    methods: dict[str, Any] = {
+        "release": release,
+        "_release": _release,
+        "_release_on_close": _release_on_close,
+        "close": close,
+        "terminate": terminate,
+    }
+    if pool._setup is not None:
+        methods["_setup"] = _timed_setup(probe, kind._setup)
+    if has_strangers:
+        methods["_con"] = _told(probe, kind._con)
+        methods["_in_use"] = _told(probe, kind._in_use)
+    return methods
+
+
+def _timed_setup(probe: "Probe", slot: Any) -> property:
+    """The pool's `setup` as a holder keeps it; it ends when the checkout does."""
+
+    def read(self: Any) -> Callable[[Any], Any]:
+        setup = slot.__get__(self)
+
+        def timed(proxy: Any) -> Any:
+            probe.setting_up[id(self)] = probe.tap.sink.now()
+            return setup(proxy)
+
+        return timed
+
+    return property(read, slot.__set__)
+
+
+def _told(probe: "Probe", slot: Any) -> property:
+    """An attribute of a holder; a moment after it is set, what the watch missed is made up for."""
+
+    def write(self: Any, value: object) -> None:
+        slot.__set__(self, value)
+        if value is not None:
+            self._pool._loop.call_soon(probe.catch_up, self)
+
+    return property(slot.__get__, write)
+
+
+def strangers(pool: Any) -> bool:
+    """Whether somebody waits for a slot, or has taken one out of the queue and not yet in use."""
+    queue = pool._queue
+    if queue is None or not pool._holders:
+        return False
+    waiting = any(not getter.done() for getter in queue._getters)
+    queued = len(queue._queue) + sum(holder._in_use is not None for holder in pool._holders)
+    return waiting or queued < len(pool._holders)
+
+
+def tell_cleared(sink: Sink) -> None:
+    """Connections were expired: that is said, but each keeps its slot until its next turn."""
+    if isinstance(sink, Tee):
+        for each in tuple(sink._sinks):
+            tell_cleared(each)
+        return
+    tables: list[dict[int, Any]] = []
+    if sink.live is not None:
+        tables = [sink.live.open, sink.live.connections]
+    elif isinstance(sink, Emitter):
+        tables = [sink._connections]
+    kept = [dict(table) for table in tables]
+    for table in tables:
+        table.clear()
+    sink.cleared()
+    for table, content in zip(tables, kept, strict=True):
+        table.update(content)
+
+
+def asked(tap: Tap) -> Claim:
+    """A caller asks: as `Tap.asked`, and across asyncio's own tasks. Called by the hook itself."""
+    sink = tap.sink
+    try:
+        owner: TaskOwner | ThreadOwner = of_task()
+        site = tap.locator.search(2)
+        if site is NOWHERE and isinstance(owner, TaskOwner):
+            owner, site = _outwards(owner)
+        claim = new_claim(sink.now(), site, owner, SETTING.get())
+    except Exception as error:  # noqa: BLE001 -- the host must not notice
+        sink.broke("origin", error)
+        claim = new_claim(sink.now(), NOWHERE, NOBODY, None)
+    sink.asked(claim)
+    return claim
+
+
+def _outwards(owner: TaskOwner) -> tuple[TaskOwner, Site]:
+    """The line that waits for a task without one (`gather(pool.fetch(…))`, `wait_for` in 3.11).
+
+    Who waits is the owner only where the task hands the connection on to it.
+    """
+    task = owner.task
+    for _ in range(_LINKS):
+        if task is None:
+            break
+        outer = next(_awaiting(task, _LINKS), None)
+        if outer is not None and getattr(task.get_coro(), "__name__", "") == _WRAPPER:
+            owner = _owner(outer)
+        task = outer
+        frame = None if task is None else _waiting_frame(task)
+        if frame is not None:
+            return owner, site_at(frame, frame)
+    return owner, NOWHERE
+
+
+def _owner(task: "Task[Any]") -> TaskOwner:
+    owner = TaskOwner()
+    owner._task = ref(task)
+    owner.name = task.get_name()
+    owner.ident = (id(task) ^ hash(owner.name)) & 0xFFFFFFFF
+    return owner
+
+
+def _awaiting(future: Any, links: int) -> Iterator["Task[Any]"]:
+    """The tasks that a future will wake, straight or through what asyncio puts between."""
+    for callback, _ in future._callbacks or ():
+        holder = getattr(callback, "__self__", None)
+        group = getattr(holder, "_parent_task", None)
+        for task in (holder, group):
+            if isinstance(task, Task):
+                yield task
+        for link in _links(callback):
+            if links and isinstance(link, asyncio.Future):
+                yield from _awaiting(link, links - 1)
+
+
+def _links(callback: Any) -> Iterator[object]:
+    yield from getattr(callback, "args", ())
+    for cell in getattr(callback, "__closure__", None) or ():
+        with contextlib.suppress(ValueError):  # An empty cell.
+            yield cell.cell_contents
+
+
+def _waiting_frame(task: "Task[Any]") -> FrameType | None:
+    """The innermost frame of the application in a task that is suspended."""
+    found = None
+    coroutine: Any = task.get_coro()
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is not None and kind_of(frame.f_code.co_filename) == APPLICATION:
+            found = frame
+        inner = getattr(coroutine, "cr_await", None)
+        coroutine = inner if inner is not None else getattr(coroutine, "gi_yieldfrom", None)
+    return found
+
+
+def address_of(args: Sequence[Any], given: Mapping[str, Any]) -> str:
+    """`host:port/database` from what `connect()` is called with; never a user or a password."""
+    dsn = args[0] if args else given.get("dsn")
+    try:
+        parts = urlsplit(dsn if isinstance(dsn, str) else "")
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    except ValueError:
+        return ""
+    if parts.scheme not in {"", "postgres", "postgresql"}:
+        return ""
+    if not parts.scheme:  # Not a DSN that asyncpg takes: it may hold anything.
+        parts, query = urlsplit(""), {}
+    named = given.get("host") or parts.netloc.rpartition("@")[2] or query.get("host")
+    port = given.get("port") or query.get("port") or os.environ.get("PGPORT") or "5432"
+    hosts = _each(named or os.environ.get("PGHOST") or "localhost")
+    ports = _each(port)
+    ports *= len(hosts) if len(ports) == 1 else 1
+    database = given.get("database") or unquote(parts.path.removeprefix("/"))
+    database = database or query.get("dbname") or query.get("database")
+    database = database or os.environ.get("PGDATABASE")
+    places = ",".join(starmap(_with_port, zip_longest(hosts, ports[: len(hosts)], fillvalue="")))
+    return f"{places}/{database}" if database else places
+
+
+def _each(value: object) -> list[str]:
+    """One or several, as a list or parted by commas."""
+    many = value if isinstance(value, list | tuple) else str(value).split(",")
+    return [str(each) for each in many]
+
+
+def _with_port(host: str, port: str) -> str:
+    name = unquote(host)
+    has_port = not name.startswith("/") and (name.endswith("]") or ":" in name)
+    if has_port and not name.endswith("]"):
+        return name
+    return f"{name}:{port}" if port else name

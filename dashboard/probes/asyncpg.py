@@ -1,0 +1,312 @@
+"""asyncpg pools: asking and connecting by the class of the pool, the return by that of its holders.
+
+Read in 0.32.0: a slot is free when its holder's `_release` ran, in whatever task or in none. A
+connection goes through its holder's `_release_on_close`, or is replaced by the holder's
+`acquire`, which in the same step asks the pool for another one.
+"""
+
+import asyncio
+import gc
+import inspect
+import sys
+import weakref
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import asyncpg
+from asyncpg.pool import Pool, PoolConnectionHolder, PoolConnectionProxy
+
+from ..model.claim import PHASES, REF, Claim, Connection
+from ..model.ports import Sink
+from ._asyncpg_hooks import address_of, of_holder, of_pool, strangers, tell_cleared
+from .swap import restore, swap
+from .tap import Tap
+
+_Given = ParamSpec("_Given")
+_Answer = TypeVar("_Answer")
+
+LIBRARY: Final = "asyncpg"
+
+_CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
+#: Options of `asyncpg.connect` that hold no secret.
+_OPTIONS: Final = (
+    "timeout",
+    "command_timeout",
+    "statement_cache_size",
+    "max_cached_statement_lifetime",
+    "max_cacheable_statement_size",
+)
+#: Before 0.32 a connection that the server closes while it is idle tells nobody.
+_SILENT: Final = "closed by the server while idle: seen at the next connect"
+
+
+def pool_of(target: object) -> Pool | None:
+    """An asyncpg pool, initialised or not; None for anything else."""
+    return target if isinstance(target, Pool) else None
+
+
+def attach(target: object, sink: Sink) -> "Probe":
+    """Watch a pool, live or fresh."""
+    pool = pool_of(target)
+    assert pool is not None
+    return Probe(pool, sink)
+
+
+def _quiet(
+    method: Callable[Concatenate["Probe", _Given], _Answer],
+) -> Callable[Concatenate["Probe", _Given], _Answer | None]:
+    """What fails in the probe is counted, and after `detach()` nothing is told."""
+
+    @wraps(method)
+    def call(self: "Probe", *args: _Given.args, **given: _Given.kwargs) -> _Answer | None:
+        if not self.is_stopped:
+            try:
+                return method(self, *args, **given)
+            except Exception as error:  # noqa: BLE001 -- the host must not notice
+                self.tap.sink.broke(method.__name__, error)
+        return None
+
+    return call
+
+
+class Probe:
+    """One watched pool. It keeps neither the pool nor a connection alive."""
+
+    library = LIBRARY
+    backend = "PostgreSQL"
+    tapped: Any = None
+
+    def __init__(self, pool: Any, sink: Sink) -> None:
+        """Hook `pool`, and its holders if it has them already."""
+        self.tap = Tap(sink)
+        self.kind = type(pool).__name__
+        self.limited = () if "_pool_holder" in asyncpg.Connection.__slots__ else (_SILENT,)
+        self.address = address_of(pool._connect_args, pool._connect_kwargs)
+        self.is_stopped = False
+        self._settings = _settings(pool)
+        self._limits = (pool._maxsize, pool._maxsize, pool._minsize)
+        #: The pool's generation in which each connection was opened, by its number.
+        self._book: dict[int, int] = {}
+        #: Holders whose checkout was told.
+        self._out: set[int] = set()
+        #: By holder: when its release and its `setup` began, and why it is being closed.
+        self.releasing: dict[int, float] = {}
+        self.setting_up: dict[int, float] = {}
+        self.why: dict[int, str] = {}
+        #: Seconds that opening took, by connection, until a claim takes them.
+        self._opened: dict[int, float] = {}
+        self._reaches: dict[int, Reach] = {}
+        #: A pool takes no weak reference; its class and, once there are some, its holders do.
+        self._holder: weakref.ref[PoolConnectionHolder] | None = None
+        swap(pool, self, **of_pool(self, type(pool)))
+        self._class = weakref.ref(type(pool))
+        self.hook_holders(pool)
+        for holder in pool._holders:
+            self.catch_up(holder)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the pool was collected."""
+        return (self._class() if self._holder is None else self._holder()) is None
+
+    @property
+    def pool(self) -> Any:
+        """The pool, None before it was initialised or when it is gone."""
+        holder: Any = None if self._holder is None else self._holder()
+        return None if holder is None else holder._pool
+
+    def point_at(self, sink: Sink) -> None:
+        """From here on everything goes to `sink`."""
+        self.tap.sink = sink
+
+    def adopt(self, sink: Sink) -> None:
+        """Tell `sink` of every connection that there is."""
+        pool = self.pool
+        for holder in () if pool is None else pool._holders:
+            if holder._con is None or id(holder._con) not in self._book:
+                continue
+            sink.known(id(holder._con), _facts(holder._con, sink.now()))
+            if id(holder) in self._out:
+                sink.adopted(id(holder), id(holder._con), self._reaches[id(holder)])
+
+    def detach(self) -> None:
+        """Put every class back."""
+        self.is_stopped = True
+        pool = self.pool or _instance_of(self._class())
+        if pool is not None:
+            restore(pool)
+            for holder in pool._holders:
+                restore(holder)
+
+    def settings(self) -> Mapping[str, object]:
+        """Options of `create_pool` and `connect`, as they are in force; functions by name."""
+        pool = self.pool
+        return self._settings if pool is None else _settings(pool)
+
+    def limits(self) -> tuple[int | None, int | None, int | None]:
+        """`max_size` twice, and `min_size`, below which the pool does not shrink."""
+        return self._limits
+
+    def own_counts(self) -> tuple[int, int] | None:
+        """By `get_size()` and `get_idle_size()`, which look at each holder."""
+        pool = self.pool
+        if pool is None:
+            return 0, 0
+        try:
+            idle = pool.get_idle_size()
+            return pool.get_size() - idle, idle
+        except AttributeError:  # Asked in another thread, just when a connection went.
+            return None
+
+    @_quiet
+    def hook_holders(self, pool: Any) -> None:
+        """The slots: there are none before the pool is initialised, and then all."""
+        if self._holder is not None or not pool._holders:
+            return
+        first, *others = pool._holders
+        self._reaches = {id(each): Reach(each, self.releasing) for each in pool._holders}
+        kind, has_strangers = type(first), strangers(pool)
+        swap(first, self, **of_holder(self, pool, kind, has_strangers=has_strangers))
+        for holder in others:
+            holder.__class__ = type(first)
+        self._holder = weakref.ref(first)
+
+    @_quiet
+    def catch_up(self, holder: Any) -> None:
+        """Tell of a connection and of a checkout that are older than the watch."""
+        connection, sink = holder._con, self.tap.sink
+        if connection is None or connection.is_closed():
+            return
+        number = id(connection)
+        if number not in self._book:
+            self._book[number] = holder._pool._generation
+            sink.known(number, _facts(connection, sink.now()))
+        if holder._in_use is not None and id(holder) not in self._out:
+            self._out.add(id(holder))
+            sink.adopted(id(holder), number, self._reaches[id(holder)])
+
+    @_quiet
+    def connecting(self, pool: Any) -> None:
+        """A connection is about to be opened; by it, others may just have been given up."""
+        self.hook_holders(pool)
+        self.settle(pool)
+        self.tap.sink.creating(0)
+
+    @_quiet
+    def connected(self, pool: Any, connection: Any, began: float) -> None:
+        """A connection was opened; the holder takes it in the same step, or closes it."""
+        sink, number = self.tap.sink, id(connection)
+        facts = _facts(connection, sink.now())
+        facts.create_time = sink.now() - began
+        if "," in self.address:
+            host, port = connection._addr[:2]
+            facts.host = f"{host}:{port}"
+        self._book[number] = pool._generation
+        sink.created(number, facts)
+        if pool.is_closing():
+            self.closed(number, "pool_closed")
+        elif connection.is_closed():
+            self.closed(number, "error")
+        elif not _is_background(pool):
+            self._opened[number] = facts.create_time
+
+    def take(self, claim: Claim, proxy: Any) -> None:
+        """A caller has its connection."""
+        sink = self.tap.sink
+        if self.is_stopped:
+            return
+        try:
+            lease, number = id(proxy._holder), id(proxy._con)
+            if self._opened or self.setting_up:
+                claim[PHASES] = self._phases(lease, number)
+            claim[REF] = self._reaches[lease]
+            self._out.add(lease)
+            sink.got(claim, lease, number)
+        except Exception as error:  # noqa: BLE001 -- the host must not notice
+            sink.broke("take", error)
+            sink.withdrawn(claim)
+
+    def _phases(self, lease: int, number: int) -> dict[str, float] | None:
+        opened, began = self._opened.pop(number, None), self.setting_up.pop(lease, None)
+        phases = {} if opened is None else {"connect": opened}
+        if began is not None:
+            phases["setup"] = self.tap.sink.now() - began
+        return phases or None
+
+    def failed(
+        self, pool: Any, claim: Claim, error: BaseException, began: float, timeout: Any
+    ) -> None:
+        """A caller got nothing."""
+        reason = "connection_error"
+        if isinstance(error, _CANCELLED):
+            reason = "cancelled"
+        elif isinstance(error, asyncpg.InterfaceError):
+            if pool.is_closing() or not pool._initialized:
+                reason = "pool_closed"
+        # Connecting may time out as well, by a limit of its own.
+        elif isinstance(error, TimeoutError) and isinstance(timeout, int | float):
+            if pool._loop.time() - began >= timeout:
+                reason = "timeout"
+        if not self.is_stopped:
+            self.tap.sink.failed(claim, reason, type(error).__name__)
+
+    def returned(self, lease: int) -> None:
+        """A slot is about to be free."""
+        sink = self.tap.sink
+        if self.is_stopped or lease not in self._out:
+            return
+        try:
+            self._out.discard(lease)
+            began = self.releasing.get(lease)
+            sink.returned(lease, None if began is None else {"reset": sink.now() - began})
+        except Exception as error:  # noqa: BLE001 -- the host must not notice
+            sink.broke("returned", error)
+
+    @_quiet
+    def why_closed(self, holder: Any) -> str:
+        """The reason for which a holder loses its connection, from where that happens."""
+        connection, pool = holder._con, holder._pool
+        protocol = connection._protocol
+        if id(holder) in self.why:
+            return self.why.pop(id(holder))
+        if id(holder) in self.releasing:
+            is_spent = protocol is not None and protocol.queries_count >= holder._max_queries
+            return "stale" if is_spent or holder._generation != pool._generation else "error"
+        # A timer that was set before the watch calls the library's own function: nothing to hook.
+        is_timer = holder._in_use is None and holder._inactive_callback is None
+        return "idle" if is_timer and connection._aborted and holder._max_inactive_time else "error"
+
+    @_quiet
+    def closed(self, number: int, reason: str) -> None:
+        """A connection is no longer the pool's."""
+        if self._book.pop(number, None) is not None:
+            self._opened.pop(number, None)
+            self.tap.sink.closed(number, reason)
+
+    @_quiet
+    def settle(self, pool: Any) -> None:
+        """Tell of connections that the pool gave up without a word."""
+        kept = {id(each._con) for each in pool._holders if each._con is not None}
+        if pool._closed:
+            kept = {id(each._con) for each in pool._holders if each.is_connected()}
+        for number, generation in list(self._book.items()):
+            if number not in kept:
+                reason = "error" if generation == pool._generation else "stale"
+                self.closed(number, "pool_closed" if pool._closed else reason)
+
+    @_quiet
+    def expired(self) -> None:
+        """Each connection is replaced at its next turn."""
+        tell_cleared(self.tap.sink)
+
+    @_quiet
+    def closes(self, pool: Any) -> None:
+        """`close()` or `terminate()` was called."""
+        if pool._initialized and not pool.is_closing():
+            self.tap.sink.pool_closed()
+
+    @_quiet
+    def pool_closed(self) -> None:
+        """The pool could not be initialised."""
+        self.tap.sink.pool_closed()

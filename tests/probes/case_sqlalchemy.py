@@ -1,0 +1,150 @@
+"""SQLAlchemy's pools, each as `create_engine` or `create_async_engine` makes it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine, create_engine, event, exc, pool, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import Pool
+
+from dashboard.demo.postgres import Postgres
+
+_BOUNDED = (pool.QueuePool, pool.AsyncAdaptedQueuePool)
+
+
+class _Refused(Exception):
+    """The server cannot be reached."""
+
+
+def _refuse(*_: object) -> None:
+    raise _Refused
+
+
+def _options(kind: type[Pool], size: int, timeout: float) -> dict[str, Any]:
+    options: dict[str, Any] = {"poolclass": kind}
+    if issubclass(kind, pool.QueuePool):
+        options |= {"pool_size": size, "max_overflow": 0, "pool_timeout": timeout}
+    return options
+
+
+class _Case:
+    """What both kinds of engine share."""
+
+    reclaims = True
+    closes = False
+
+    def __init__(self, kind: type[Pool], driver: str) -> None:
+        self.name = f"{kind.__name__}-{driver}"
+        self.kind, self.driver = kind, driver
+        self.can_wait = kind in _BOUNDED
+        self.is_bounded = self.can_wait or kind is pool.AssertionPool
+        self.keeps = kind is not pool.NullPool
+        self.can_kill = driver in {"psycopg", "asyncpg"}
+
+    def url(self, postgres: Postgres) -> str:
+        return "sqlite+aiosqlite://" if self.driver == "aiosqlite" else postgres.dsn(self.driver)
+
+    def own(self, engine: Any) -> tuple[int, int] | None:
+        its = _pool(engine)
+        return (its.checkedout(), its.checkedin()) if isinstance(its, pool.QueuePool) else None
+
+    def hooked(self, engine: Any) -> list[Any]:
+        return [_pool(engine)]
+
+    async def break_down(self, engine: Any) -> None:
+        event.listen(_sync(engine), "do_connect", _refuse)
+
+
+class SyncCase(_Case):
+    """A caller runs in the test's thread; one that has to wait, in a thread of its own."""
+
+    owner = "thread"
+    function = "SyncCase.checkout.<locals>.ask"
+
+    async def open(self, postgres: Postgres, size: int, timeout: float) -> Engine:
+        return create_engine(self.url(postgres), **_options(self.kind, size, timeout))
+
+    async def checkout(self, engine: Engine) -> Any:
+        def ask() -> Any:
+            return engine.connect()
+
+        its: Any = engine.pool
+        must_wait = self.can_wait and its.checkedout() >= its.size()
+        return await asyncio.to_thread(ask) if must_wait else ask()
+
+    async def checkin(self, engine: Engine, connection: Any) -> None:
+        connection.close()
+
+    async def kill(self, engine: Engine, connection: Any) -> None:
+        pid = connection.connection.driver_connection.info.backend_pid
+        await asyncio.to_thread(_terminate, engine.url.render_as_string(), pid)
+        _expect_dead(lambda: connection.execute(text("SELECT 1")))
+
+    async def close(self, engine: Engine) -> None:
+        engine.dispose()
+
+
+class AsyncCase(_Case):
+    """A caller is a task."""
+
+    owner = "task"
+    function = "AsyncCase.checkout"
+
+    async def open(self, postgres: Postgres, size: int, timeout: float) -> AsyncEngine:
+        return create_async_engine(self.url(postgres), **_options(self.kind, size, timeout))
+
+    async def checkout(self, engine: AsyncEngine) -> AsyncConnection:
+        return await engine.connect()
+
+    async def checkin(self, engine: AsyncEngine, connection: AsyncConnection) -> None:
+        await connection.close()
+
+    async def kill(self, engine: AsyncEngine, connection: AsyncConnection) -> None:
+        raw: Any = await connection.get_raw_connection()
+        pid = raw.driver_connection.get_server_pid()
+        await asyncio.to_thread(_terminate, engine.url.render_as_string(), pid)
+        try:
+            await connection.execute(text("SELECT 1"))
+        except exc.DBAPIError:
+            return
+        raise AssertionError("the connection outlived its server process")
+
+    async def close(self, engine: AsyncEngine) -> None:
+        await engine.dispose()
+
+
+def _terminate(url: str, pid: int) -> None:
+    with psycopg.connect("postgresql://" + url.split("://")[1], autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+
+def _expect_dead(use: Callable[[], object]) -> None:
+    try:
+        use()
+    except exc.DBAPIError:
+        return
+    raise AssertionError("the connection outlived its server process")
+
+
+def _sync(engine: Any) -> Engine:
+    its: Engine = getattr(engine, "sync_engine", engine)
+    return its
+
+
+def _pool(engine: Any) -> Pool:
+    return _sync(engine).pool
+
+
+CASES = [
+    SyncCase(pool.QueuePool, "psycopg"),
+    SyncCase(pool.NullPool, "psycopg"),
+    SyncCase(pool.StaticPool, "psycopg"),
+    SyncCase(pool.SingletonThreadPool, "psycopg"),
+    SyncCase(pool.AssertionPool, "psycopg"),
+    AsyncCase(pool.AsyncAdaptedQueuePool, "asyncpg"),
+    AsyncCase(pool.AsyncAdaptedQueuePool, "aiosqlite"),
+    AsyncCase(pool.NullPool, "asyncpg"),
+    AsyncCase(pool.StaticPool, "aiosqlite"),
+]
