@@ -1,6 +1,7 @@
 """Watches: what ties a pool's probe to the record that a dashboard keeps of it."""
 
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from .probes.sinks import Emitter
 from .probes.swap import probe_of
 from .recorder.feed import Feed
 from .recorder.pool import PoolRecord
+
+#: Held while a watch begins or ends, in any dashboard: they share the probe of a pool.
+_changing: Final = threading.RLock()
 
 
 class Strangers:
@@ -51,11 +55,12 @@ class Watch:
 
     def stop(self) -> None:
         """End the watch; the last one of a pool puts the pool back as it was."""
-        if self._is_stopped:
-            return
-        self._is_stopped = True
-        self._tapped.remove(self._sink)
-        self._forget(self)
+        with _changing:
+            if self._is_stopped:
+                return
+            self._is_stopped = True
+            self._tapped.remove(self._sink)
+            self._forget(self)
 
     def __enter__(self) -> Self:
         """The watch itself."""
@@ -90,7 +95,8 @@ def watch(
     """
     options.function("watch()", emit, "a function of an event as its second argument")
     sink = Emitter(options.pool_name(name) if name is not None else "", emit, clock)
-    tapped = tap(target, sink)
+    with _changing:
+        tapped = tap(target, sink)
     if name is None:
         sink.pool = default_name(tapped.probe)
     sink.opened(tapped.probe.library)
@@ -120,6 +126,10 @@ class Watches:
     def add(self, target: object, name: str | None) -> Watch:
         """Watch a pool; one that is watched already keeps its watch and takes the new name."""
         wanted = options.pool_name(name) if name is not None else None
+        with _changing:
+            return self._add(target, wanted)
+
+    def _add(self, target: object, wanted: str | None) -> Watch:
         known = self._find(target)
         if known is not None:
             if wanted is not None and wanted != known.name:
@@ -182,9 +192,14 @@ _all: Final["weakref.WeakSet[Watches]"] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    for watches in list(_all):
-        watches.after_fork()
+    try:
+        for watches in list(_all):
+            watches.after_fork()
+    finally:
+        _changing.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_changing.acquire, after_in_parent=_changing.release, after_in_child=_after_fork
+    )

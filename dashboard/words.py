@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Final
 
 from . import options
@@ -19,18 +19,23 @@ def mark(text: str) -> None:
     MARKS.append(Mark(time.time(), options.mark(text)))
 
 
-@contextmanager
-def expect(*, hold: float) -> Iterator[None]:
+def expect(*, hold: float) -> AbstractContextManager[None]:
     """Checkouts in this block may hold their connection for `hold` seconds: no suspects before.
 
     Works in tasks and threads; what is started inside inherits it.
     """
-    hold = options.seconds("expect(hold=)", hold)
+    return _expecting(options.seconds("expect(hold=)", hold))
+
+
+@contextmanager
+def _expecting(hold: float) -> Iterator[None]:
     token = SETTING.set(_Expecting(SETTING.get(), hold))
     try:
         yield
     finally:
-        SETTING.reset(token)
+        # FastAPI leaves a plain generator dependency in another context than it entered it.
+        with suppress(ValueError):
+            SETTING.reset(token)
 
 
 class _Expecting(Setting):

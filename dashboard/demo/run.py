@@ -1,6 +1,7 @@
 """Starts the demo, says where it is, and ends it without leaving anything."""
 
 import asyncio
+import logging
 import socket
 import sys
 import time
@@ -27,6 +28,8 @@ from .shop.payments import OwnSessions, Watch
 from .signals import Signals
 
 TITLE = "Corner shop"
+#: Seconds. No honest visit of this shop holds a connection for so long.
+LEAK_AFTER = 8.0
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,17 @@ async def opened(postgres: Postgres, seed: int) -> AsyncIterator[Demo]:
             bank.close()
 
 
+#: The demo listens on loopback only: that everybody who reaches it may look needs no warning.
+logging.getLogger("dashboard.web.access").setLevel(logging.ERROR)
+
+
 def _wire(pools: shop_pools.Pools, bank_url: str, url: str, seed: int) -> Demo:
-    dash = Dashboard(title=TITLE, allow_unauthenticated=True, allowed_hosts=sorted(LOOPBACK))
+    dash = Dashboard(
+        title=TITLE,
+        allow_unauthenticated=True,
+        allowed_hosts=sorted(LOOPBACK),
+        leak_after=LEAK_AFTER,
+    )
 
     def watch(session: ClientSession) -> Watch:
         return dash.watch(session, name="payments-adhoc")

@@ -5,18 +5,17 @@ None adds an await, and those that the library awaits are plain functions where 
 
 import asyncio
 import contextlib
-import os
 from asyncio import Task
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import starmap, zip_longest
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
 from weakref import ref
 
 from ..model.claim import Claim, new_claim
 from ..model.origin import SETTING
 from ..model.ports import Sink
+from ._asyncpg_facts import why_failed
 from .frames import APPLICATION, NOWHERE, Site, kind_of, site_at
 from .owners import NOBODY, TaskOwner, ThreadOwner, of_task
 from .sinks import Emitter, Tee
@@ -55,16 +54,16 @@ def of_pool(probe: "Probe", kind: Any) -> dict[str, Any]:
         try:
             proxy = await plain_acquire(self, timeout)
         except BaseException as error:
-            probe.failed(self, claim, error, began, timeout)
+            probe.failed(claim, error, partial(why_failed, self, error, began, timeout))
             raise
         probe.take(claim, proxy)
         return proxy
 
     async def _get_new_connection(self: Any) -> Any:
         probe.connecting(self)
-        began = tap.sink.now()
+        generation, began = self._generation, tap.sink.now()
         connection = await plain_connect(self)
-        probe.connected(self, connection, began)
+        probe.connected(self, connection, generation, began)
         return connection
 
     async def expire_connections(self: Any) -> None:
@@ -105,7 +104,7 @@ def of_holder(probe: "Probe", pool: Any, kind: Any, *, has_strangers: bool) -> d
 
     def release(self: Any, timeout: float | None) -> Any:
         if self._in_use is not None:
-            releasing[id(self)] = probe.tap.sink.now()
+            releasing.setdefault(id(self), probe.tap.sink.now())
         return plain_give_back(self, timeout)
 
     def _release(self: Any) -> None:
@@ -207,7 +206,7 @@ def asked(tap: Tap) -> Claim:
         if site is NOWHERE and isinstance(owner, TaskOwner):
             owner, site = _outwards(owner)
         claim = new_claim(sink.now(), site, owner, SETTING.get())
-    except Exception as error:  # noqa: BLE001 -- the host must not notice
+    except Exception as error:  # The host must not notice.
         sink.broke("origin", error)
         claim = new_claim(sink.now(), NOWHERE, NOBODY, None)
     sink.asked(claim)
@@ -272,41 +271,3 @@ def _waiting_frame(task: "Task[Any]") -> FrameType | None:
         inner = getattr(coroutine, "cr_await", None)
         coroutine = inner if inner is not None else getattr(coroutine, "gi_yieldfrom", None)
     return found
-
-
-def address_of(args: Sequence[Any], given: Mapping[str, Any]) -> str:
-    """`host:port/database` from what `connect()` is called with; never a user or a password."""
-    dsn = args[0] if args else given.get("dsn")
-    try:
-        parts = urlsplit(dsn if isinstance(dsn, str) else "")
-        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    except ValueError:
-        return ""
-    if parts.scheme not in {"", "postgres", "postgresql"}:
-        return ""
-    if not parts.scheme:  # Not a DSN that asyncpg takes: it may hold anything.
-        parts, query = urlsplit(""), {}
-    named = given.get("host") or parts.netloc.rpartition("@")[2] or query.get("host")
-    port = given.get("port") or query.get("port") or os.environ.get("PGPORT") or "5432"
-    hosts = _each(named or os.environ.get("PGHOST") or "localhost")
-    ports = _each(port)
-    ports *= len(hosts) if len(ports) == 1 else 1
-    database = given.get("database") or unquote(parts.path.removeprefix("/"))
-    database = database or query.get("dbname") or query.get("database")
-    database = database or os.environ.get("PGDATABASE")
-    places = ",".join(starmap(_with_port, zip_longest(hosts, ports[: len(hosts)], fillvalue="")))
-    return f"{places}/{database}" if database else places
-
-
-def _each(value: object) -> list[str]:
-    """One or several, as a list or parted by commas."""
-    many = value if isinstance(value, list | tuple) else str(value).split(",")
-    return [str(each) for each in many]
-
-
-def _with_port(host: str, port: str) -> str:
-    name = unquote(host)
-    has_port = not name.startswith("/") and (name.endswith("]") or ":" in name)
-    if has_port and not name.endswith("]"):
-        return name
-    return f"{name}:{port}" if port else name

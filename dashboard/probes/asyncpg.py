@@ -5,21 +5,24 @@ connection goes through its holder's `_release_on_close`, or is replaced by the 
 `acquire`, which in the same step asks the pool for another one.
 """
 
-import asyncio
-import gc
-import inspect
-import sys
 import weakref
 from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import asyncpg
-from asyncpg.pool import Pool, PoolConnectionHolder, PoolConnectionProxy
+from asyncpg.pool import Pool
 
-from ..model.claim import PHASES, REF, Claim, Connection
+from ..model.claim import PHASES, REF, Claim
 from ..model.ports import Sink
-from ._asyncpg_hooks import address_of, of_holder, of_pool, strangers, tell_cleared
+from ._asyncpg_facts import (
+    Reach,
+    address_of,
+    facts_of,
+    instance_of,
+    is_background,
+    settings_of,
+)
+from ._asyncpg_hooks import of_holder, of_pool, strangers, tell_cleared
 from .swap import restore, swap
 from .tap import Tap
 
@@ -28,15 +31,6 @@ _Answer = TypeVar("_Answer")
 
 LIBRARY: Final = "asyncpg"
 
-_CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
-#: Options of `asyncpg.connect` that hold no secret.
-_OPTIONS: Final = (
-    "timeout",
-    "command_timeout",
-    "statement_cache_size",
-    "max_cached_statement_lifetime",
-    "max_cacheable_statement_size",
-)
 #: Before 0.32 a connection that the server closes while it is idle tells nobody.
 _SILENT: Final = "closed by the server while idle: seen at the next connect"
 
@@ -49,7 +43,7 @@ def pool_of(target: object) -> Pool | None:
 def attach(target: object, sink: Sink) -> "Probe":
     """Watch a pool, live or fresh."""
     pool = pool_of(target)
-    assert pool is not None
+    assert pool is not None  # noqa: S101 -- the registry asked before
     return Probe(pool, sink)
 
 
@@ -58,12 +52,11 @@ def _quiet(
 ) -> Callable[Concatenate["Probe", _Given], _Answer | None]:
     """What fails in the probe is counted, and after `detach()` nothing is told."""
 
-    @wraps(method)
-    def call(self: "Probe", *args: _Given.args, **given: _Given.kwargs) -> _Answer | None:
+    def call(self: "Probe", /, *args: _Given.args, **given: _Given.kwargs) -> _Answer | None:
         if not self.is_stopped:
             try:
                 return method(self, *args, **given)
-            except Exception as error:  # noqa: BLE001 -- the host must not notice
+            except Exception as error:  # The host must not notice.
                 self.tap.sink.broke(method.__name__, error)
         return None
 
@@ -84,7 +77,7 @@ class Probe:
         self.limited = () if "_pool_holder" in asyncpg.Connection.__slots__ else (_SILENT,)
         self.address = address_of(pool._connect_args, pool._connect_kwargs)
         self.is_stopped = False
-        self._settings = _settings(pool)
+        self._settings = settings_of(pool)
         self._limits = (pool._maxsize, pool._maxsize, pool._minsize)
         #: The pool's generation in which each connection was opened, by its number.
         self._book: dict[int, int] = {}
@@ -98,7 +91,7 @@ class Probe:
         self._opened: dict[int, float] = {}
         self._reaches: dict[int, Reach] = {}
         #: A pool takes no weak reference; its class and, once there are some, its holders do.
-        self._holder: weakref.ref[PoolConnectionHolder] | None = None
+        self._holder: weakref.ref[Any] | None = None
         swap(pool, self, **of_pool(self, type(pool)))
         self._class = weakref.ref(type(pool))
         self.hook_holders(pool)
@@ -126,14 +119,14 @@ class Probe:
         for holder in () if pool is None else pool._holders:
             if holder._con is None or id(holder._con) not in self._book:
                 continue
-            sink.known(id(holder._con), _facts(holder._con, sink.now()))
+            sink.known(id(holder._con), facts_of(holder._con, sink.now()))
             if id(holder) in self._out:
                 sink.adopted(id(holder), id(holder._con), self._reaches[id(holder)])
 
     def detach(self) -> None:
         """Put every class back."""
         self.is_stopped = True
-        pool = self.pool or _instance_of(self._class())
+        pool = self.pool or instance_of(self._class())
         if pool is not None:
             restore(pool)
             for holder in pool._holders:
@@ -142,7 +135,7 @@ class Probe:
     def settings(self) -> Mapping[str, object]:
         """Options of `create_pool` and `connect`, as they are in force; functions by name."""
         pool = self.pool
-        return self._settings if pool is None else _settings(pool)
+        return self._settings if pool is None else settings_of(pool)
 
     def limits(self) -> tuple[int | None, int | None, int | None]:
         """`max_size` twice, and `min_size`, below which the pool does not shrink."""
@@ -181,7 +174,7 @@ class Probe:
         number = id(connection)
         if number not in self._book:
             self._book[number] = holder._pool._generation
-            sink.known(number, _facts(connection, sink.now()))
+            sink.known(number, facts_of(connection, sink.now()))
         if holder._in_use is not None and id(holder) not in self._out:
             self._out.add(id(holder))
             sink.adopted(id(holder), number, self._reaches[id(holder)])
@@ -194,22 +187,22 @@ class Probe:
         self.tap.sink.creating(0)
 
     @_quiet
-    def connected(self, pool: Any, connection: Any, began: float) -> None:
+    def connected(self, pool: Any, connection: Any, generation: int, began: float) -> None:
         """A connection was opened; the holder takes it in the same step, or closes it."""
         sink, number = self.tap.sink, id(connection)
-        facts = _facts(connection, sink.now())
-        facts.create_time = sink.now() - began
+        now = sink.now()
+        facts = facts_of(connection, now, now - began)
         if "," in self.address:
             host, port = connection._addr[:2]
             facts.host = f"{host}:{port}"
-        self._book[number] = pool._generation
+        self._book[number] = generation
         sink.created(number, facts)
         if pool.is_closing():
             self.closed(number, "pool_closed")
         elif connection.is_closed():
             self.closed(number, "error")
-        elif not _is_background(pool):
-            self._opened[number] = facts.create_time
+        elif not is_background(pool):
+            self._opened[number] = now - began
 
     def take(self, claim: Claim, proxy: Any) -> None:
         """A caller has its connection."""
@@ -217,13 +210,16 @@ class Probe:
         if self.is_stopped:
             return
         try:
+            if proxy._holder._proxy is not proxy:  # Taken back before it arrived.
+                sink.failed(claim, "connection_error", None)
+                return
             lease, number = id(proxy._holder), id(proxy._con)
             if self._opened or self.setting_up:
                 claim[PHASES] = self._phases(lease, number)
             claim[REF] = self._reaches[lease]
             self._out.add(lease)
             sink.got(claim, lease, number)
-        except Exception as error:  # noqa: BLE001 -- the host must not notice
+        except Exception as error:  # The host must not notice.
             sink.broke("take", error)
             sink.withdrawn(claim)
 
@@ -234,21 +230,13 @@ class Probe:
             phases["setup"] = self.tap.sink.now() - began
         return phases or None
 
-    def failed(
-        self, pool: Any, claim: Claim, error: BaseException, began: float, timeout: Any
-    ) -> None:
+    @_quiet
+    def failed(self, claim: Claim, error: BaseException, why: Callable[[], str]) -> None:
         """A caller got nothing."""
         reason = "connection_error"
-        if isinstance(error, _CANCELLED):
-            reason = "cancelled"
-        elif isinstance(error, asyncpg.InterfaceError):
-            if pool.is_closing() or not pool._initialized:
-                reason = "pool_closed"
-        # Connecting may time out as well, by a limit of its own.
-        elif isinstance(error, TimeoutError) and isinstance(timeout, int | float):
-            if pool._loop.time() - began >= timeout:
-                reason = "timeout"
-        if not self.is_stopped:
+        try:
+            reason = why()
+        finally:
             self.tap.sink.failed(claim, reason, type(error).__name__)
 
     def returned(self, lease: int) -> None:
@@ -260,7 +248,8 @@ class Probe:
             self._out.discard(lease)
             began = self.releasing.get(lease)
             sink.returned(lease, None if began is None else {"reset": sink.now() - began})
-        except Exception as error:  # noqa: BLE001 -- the host must not notice
+            self.releasing.pop(lease, None)
+        except Exception as error:  # The host must not notice.
             sink.broke("returned", error)
 
     @_quiet
@@ -270,6 +259,8 @@ class Probe:
         protocol = connection._protocol
         if id(holder) in self.why:
             return self.why.pop(id(holder))
+        if self.setting_up.pop(id(holder), None) is not None:
+            return "error"
         if id(holder) in self.releasing:
             is_spent = protocol is not None and protocol.queries_count >= holder._max_queries
             return "stale" if is_spent or holder._generation != pool._generation else "error"

@@ -14,8 +14,22 @@ MARK: Final = "_pool_dashboard_probe"
 
 
 def swap(obj: Any, probe: object, **overrides: Any) -> None:
-    """Give `obj` a subclass of its class with `overrides`; its layout stays the same."""
-    original = type(obj)
+    """Give `obj` a subclass of its class with `overrides`; its layout stays the same.
+
+    In one step, also when it was swapped before: no call of another thread goes unseen.
+    """
+    ours = _ours(type(obj))
+    if ours is None:
+        set_class(obj, subclass(type(obj), **{MARK: probe}, **overrides))
+    elif ours is type(obj):
+        set_class(obj, subclass(ours.__bases__[0], **{MARK: probe}, **overrides))
+    else:  # Somebody else's class lies over ours, and stays.
+        for name, value in overrides.items():
+            setattr(ours, name, value)
+
+
+def subclass(original: type, **overrides: Any) -> type:
+    """A class that passes for `original`."""
 
     def fill(namespace: dict[str, Any]) -> None:
         namespace.update(
@@ -23,20 +37,37 @@ def swap(obj: Any, probe: object, **overrides: Any) -> None:
             __module__=original.__module__,
             __qualname__=original.__qualname__,
             __doc__=original.__doc__,
-            __class__=property(lambda _: original),
+            # Whoever else swaps the class by assignment finds it assignable.
+            __class__=property(lambda _: original, _set_class),
             **overrides,
         )
-        namespace[MARK] = probe
 
-    _set_class(obj, new_class(original.__name__, (original,), exec_body=fill))
+    return new_class(original.__name__, (original,), exec_body=fill)
+
+
+def set_class(obj: Any, kind: type) -> None:
+    """As `obj.__class__ = kind`, past the property that answers the original."""
+    _set_class(obj, kind)
 
 
 def restore(obj: Any) -> None:
-    """Give `obj` its own class back; an object that was not swapped stays as it is."""
-    if MARK in vars(type(obj)):
-        _set_class(obj, type(obj).__bases__[0])
+    """Give `obj` its own class back; an object that was not swapped stays as it is.
+
+    Where somebody else's class lies over ours, ours is left empty: calls pass through.
+    """
+    ours = _ours(type(obj))
+    if ours is type(obj):
+        set_class(obj, ours.__bases__[0])
+    elif ours is not None:
+        for name in [*vars(ours)]:
+            if name == MARK or not name.startswith("__"):
+                delattr(ours, name)
 
 
 def probe_of(obj: Any) -> Any:
     """The probe that watches `obj`, None if none does."""
-    return vars(type(obj)).get(MARK)
+    return getattr(type(obj), MARK, None)
+
+
+def _ours(kind: type) -> type | None:
+    return next((each for each in kind.__mro__ if MARK in vars(each)), None)

@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,6 +34,8 @@ _RATE: Final = 10
 #: Lost connections stay in the list for so many seconds.
 _REMEMBERED: Final = 900.0
 _TRIES: Final = 50
+#: Seconds that a reader waits for a fold.
+_PATIENCE: Final = 0.05
 
 
 def call_site(site: Frame) -> CallSite:
@@ -67,7 +70,10 @@ class Camera:
 
     def take(self, record: PoolRecord, facts: Facts) -> PoolSnapshot:
         """The pool at this instant."""
-        settle(record)
+        with still(record):
+            return self._take(record, facts)
+
+    def _take(self, record: PoolRecord, facts: Facts) -> PoolSnapshot:
         ledger = record.ledger
         held = list(ledger.open.values())
         waiting = sorted(ledger.pending.values(), key=_asked)
@@ -242,6 +248,22 @@ class Camera:
             use_time=use,
             wait_time=Distribution(dict(tally.wait)),
         )
+
+
+@contextmanager
+def still(record: PoolRecord) -> Iterator[None]:
+    """Folds what has ended and keeps it at that: the host goes on, its folding waits.
+
+    Otherwise a checkout that ends meanwhile is counted twice, and histograms change under the
+    reader. A fold that takes too long is read as it is.
+    """
+    settle(record)
+    is_mine = record._lock.acquire(timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        if is_mine:
+            record._lock.release()
 
 
 def settle(record: PoolRecord) -> None:
