@@ -20,7 +20,7 @@ from .recorder import feed, histories
 from .recorder.budget import fit
 from .recorder.events import event_of
 from .recorder.pool import PoolRecord
-from .recorder.snapshots import Camera, settle
+from .recorder.snapshots import Camera, settle, still
 from .watching import Watches
 from .words import MARKS
 
@@ -103,8 +103,9 @@ class Reader:
         """What a pool did in the last `seconds`, in at most `points` steps."""
         for _, record in self._watches.records():
             if record.name == name:
-                settle(record)
-                past = histories.of(record, self._watches.clock(), self.wall, seconds, points)
+                now = self._watches.clock()
+                with still(record):
+                    past = histories.of(record, now, self.wall, seconds, points)
                 return replace(past, marks=_marks_since(past.start))
         return History(start=time.time() - seconds, step=seconds)
 
@@ -116,7 +117,9 @@ class Reader:
         source = self._watches.feed
         newest = source.newest
         entries = source.since(cursor)
-        missed = newest - max(cursor, 0) - len(entries)
+        if entries:  # Others may have been entered since.
+            newest = entries[-1].number
+        missed = max(0, newest - max(cursor, 0) - len(entries))
         chosen, left_out = feed.thin(entries, limit, _MOST_KEPT)
         return [event_of(entry) for entry in chosen], newest, missed + left_out
 

@@ -41,7 +41,7 @@ class Watch:
         self._tapped = tapped
         self._sink = sink
         self._forget = forget
-        self._is_stopped = False
+        self._is_stopped = self._has_given_up = False
 
     @property
     def probe(self) -> Probe:
@@ -59,8 +59,18 @@ class Watch:
             if self._is_stopped:
                 return
             self._is_stopped = True
-            self._tapped.remove(self._sink)
+            if not self._has_given_up:
+                self._tapped.remove(self._sink)
             self._forget(self)
+
+    def give_up(self) -> None:
+        """The probe failed too often: the pool is as it was, what was recorded stays readable.
+
+        Called on the host's path, so it takes no lock.
+        """
+        if not self._has_given_up:
+            self._has_given_up = True
+            self._tapped.remove(self._sink)
 
     def __enter__(self) -> Self:
         """The watch itself."""
@@ -139,6 +149,7 @@ class Watches:
         tapped = tap(target, record.ledger)
         record.name = self._free(wanted or default_name(tapped.probe))
         watched = Watch(record.name, tapped, record.ledger, self._forget)
+        record.ledger.give_up = watched.give_up
         self._by_name[record.name] = (watched, record)
         library = tapped.probe.library
         opened = PoolOpened.__name__

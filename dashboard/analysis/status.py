@@ -150,6 +150,18 @@ def _finding(pool: PoolSnapshot, status: Status, suspects: tuple[Suspect, ...]) 
     return Finding(pool.name, status.level, claim, evidence, site, section, action)
 
 
+def _failed(pool: PoolSnapshot, _: Suspects) -> Status | None:
+    if pool.state != "failed":
+        return None
+    why = f" ({pool.last_probe_error})" if pool.last_probe_error else ""
+    return Status(
+        "Not watched",
+        "mute",
+        f"Watching failed {pool.probe_errors:,} times{why} and stopped itself; the application is "
+        "not affected, the figures are from before.",
+    )
+
+
 def _closed(pool: PoolSnapshot, _: Suspects) -> Status | None:
     if pool.state != "closed":
         return None
@@ -216,6 +228,7 @@ def _calm(pool: PoolSnapshot, _: Suspects) -> Status | None:
 
 #: The first that applies names the status; the last always does.
 _RULES: Final = (
+    _failed,
     _closed,
     _timing_out,
     _failing,

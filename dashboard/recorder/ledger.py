@@ -30,7 +30,13 @@ from ..model.claim import (
 BATCH: Final = 256
 #: Batches end with the step of the histograms, so that a batch lies in one.
 TEN: Final = 10.0
+#: A probe that failed so often stops itself.
+PATIENCE: Final = 20
 _RARE: Final = 1000
+
+
+def _go_on() -> None:
+    """Nobody wants to know that the probe failed for good."""
 
 
 class Strangers(Protocol):
@@ -56,6 +62,8 @@ class Ledger:
         self.live = self
         self._fold = fold
         self._strangers = strangers
+        #: Called once, when the probe has failed `PATIENCE` times.
+        self.give_up: Callable[[], None] = _go_on
         #: Claims that wait, by identity, in the order in which they asked.
         self.pending: dict[int, Claim] = {}
         #: Claims that hold, by lease.
@@ -231,9 +239,12 @@ class Ledger:
             self.rare.append((self.now(), "PoolClosed", 0, None, None))
 
     def broke(self, where: str, error: BaseException) -> None:
-        """The probe itself failed; counted and shown, never raised."""
+        """The probe itself failed; counted and shown, never raised. In the end it stops itself."""
         self.errors += 1
         self.last_error = f"{where}: {type(error).__name__}"
+        if self.errors == PATIENCE:
+            self.state = "failed"
+            self.give_up()
 
     def _unheard_of(self, connection: int) -> Connection:
         facts = Connection(self.now())

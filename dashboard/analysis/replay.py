@@ -1,0 +1,145 @@
+"""The exact replay: first come, first served, with patience, for any number of slots.
+
+Only the periods in which somebody waits are simulated. How many holds would be active with an
+unlimited pool is counted once; while that is at most the number of slots, nobody waits.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heapreplace
+from operator import add
+from typing import Final
+
+#: Seconds that a slot is taken at least: a hold of zero would end before it begins.
+LEAST_HOLD: Final = 1e-9
+#: Looked back one by one for active holds; the longest are kept aside.
+_LONG_SHARE: Final = 1000
+_LOOK_BACK: Final = 2000
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What happened: only requests that waited or left are listed, by index, in order."""
+
+    asks: Sequence[float]
+    waited: list[int] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+    left_after: list[float] = field(default_factory=list)
+    #: Periods in which somebody waited, begin and end.
+    episodes: list[tuple[float, float]] = field(default_factory=list)
+
+
+class Load:
+    """Arrivals (ascending, from 0) and holds, prepared for replays at many sizes."""
+
+    def __init__(
+        self, arrivals: Sequence[float], holds: Sequence[float], patience: Sequence[float]
+    ) -> None:
+        """`patience[i]`: seconds after which request i leaves, infinity for never."""
+        self.arrivals = list(arrivals)
+        self.holds = [hold if hold > LEAST_HOLD else LEAST_HOLD for hold in holds]
+        self.patience = patience
+        self.ends = list(map(add, self.arrivals, self.holds))
+        self.levels = _levels(self.arrivals, sorted(self.ends))
+        self.peak = max(self.levels, default=0)
+        self._hot: tuple[int, list[int]] = (0, list(range(len(self.arrivals))))
+        longest = sorted(self.holds, reverse=True)[len(self.holds) // _LONG_SHARE :]
+        bound = longest[0] if longest else 0.0
+        self._long = [i for i, hold in enumerate(self.holds) if hold >= bound]
+
+    def __len__(self) -> int:
+        """Requests."""
+        return len(self.arrivals)
+
+    def hot(self, slots: int) -> list[int]:
+        """Requests at which more than `slots` holds would be active; quickest by ascending size."""
+        known, indexes = self._hot
+        levels = self.levels
+        if slots < known:
+            indexes = list(range(len(levels)))
+        if slots != known or not slots:
+            indexes = [i for i in indexes if levels[i] > slots]
+            self._hot = (slots, indexes)
+        return indexes
+
+    def active(self, index: int) -> list[float]:
+        """When the holds end that an unlimited pool has out as `index` arrives."""
+        now, ends = self.arrivals[index], self.ends
+        missing = self.levels[index] - 1
+        found: list[float] = []
+        stop = max(-1, index - 1 - _LOOK_BACK)
+        for i in range(index - 1, stop, -1):
+            if len(found) == missing:
+                return found
+            if ends[i] > now:
+                found.append(ends[i])
+        if len(found) == missing:
+            return found
+        place = bisect_left(self._long, stop + 1)
+        older = [ends[i] for i in reversed(self._long[:place]) if ends[i] > now]
+        if len(found) + len(older) < missing:
+            older = [ends[i] for i in range(stop, -1, -1) if ends[i] > now]
+        return found + older
+
+
+def _levels(arrivals: Sequence[float], sorted_ends: Sequence[float]) -> list[int]:
+    """Holds that are active as each request arrives, itself included, with unlimited slots."""
+    levels: list[int] = []
+    note = levels.append
+    passed = 0
+    seen = 0
+    for now in arrivals:
+        seen += 1
+        while sorted_ends[passed] <= now:
+            passed += 1
+        note(seen - passed)
+    return levels
+
+
+def replay(load: Load, slots: int | None) -> Replayed:
+    """Replay with this many slots; None for an unlimited pool."""
+    done = Replayed(load.arrivals)
+    if slots is None or slots >= load.peak:
+        return done
+    hot = load.hot(slots)
+    place, count = 0, len(hot)
+    while place < count:
+        start = hot[place]
+        resumed = _episode(load, slots, start, done)
+        until = load.arrivals[resumed] if resumed < len(load) else load.ends[-1]
+        done.episodes.append((load.arrivals[start], until))
+        place = bisect_left(hot, resumed, place + 1)
+    return done
+
+
+def _episode(load: Load, slots: int, start: int, done: Replayed) -> int:
+    """From the first request that waits to the first that finds everything as if nobody had."""
+    arrivals, holds, levels, patience = load.arrivals, load.holds, load.levels, load.patience
+    ends = load.ends
+    waited, waits = done.waited.append, done.waits.append
+    heap = load.active(start)
+    heapify(heap)
+    until = 0.0
+    for i in range(start, len(arrivals)):
+        now = arrivals[i]
+        if now >= until and levels[i] <= slots:
+            return i
+        free = heap[0]
+        if free <= now:
+            heapreplace(heap, ends[i])
+            continue
+        wait = free - now
+        if wait > patience[i]:
+            done.left.append(i)
+            done.left_after.append(patience[i])
+            until = max(until, ends[i])
+            continue
+        end = free + holds[i]
+        heapreplace(heap, end)
+        waited(i)
+        waits(wait)
+        if end > until:
+            until = end
+    return len(arrivals)

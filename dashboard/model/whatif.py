@@ -1,0 +1,141 @@
+"""What a pool was asked for, and what another size of it would have answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+#: How a pool hands out its slots.
+SEMANTICS: Final = ("queuepool", "asyncpg", "aiohttp")
+#: Outcomes of a request by their number, as the recorder writes them.
+RETURNED, TIMEOUT, POOL_CLOSED, CONNECTION_ERROR, CANCELLED = range(5)
+#: Best first. A: the trace shows it. B: a fitted correction. C: a direction. D: a range at most.
+GRADES: Final = ("A", "B", "C", "D")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A checkout that is out at the end: it asked, waited, and has held for `age` seconds."""
+
+    asked: float
+    wait: float
+    age: float
+    site: int = 0
+    owner: int = 0
+    host: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A caller that still waits at the end."""
+
+    asked: float
+    site: int = 0
+    owner: int = 0
+    host: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Requests in columns of equal length, in any order, and the pool that answered them.
+
+    Times are seconds of one clock. `hold` is 0 where `outcome` is not `RETURNED`; `host` is empty
+    where nobody knows it; owner 0 is unknown. `size` None is a pool without a bound, `overflow`
+    -1 an overflow without one, `timeout` None a wait without end. `lost` slots are gone for good;
+    their checkouts are not in `open`. `connect_time` is the usual time to open a connection.
+    """
+
+    asked: Sequence[float]
+    wait: Sequence[float]
+    hold: Sequence[float]
+    outcome: Sequence[int]
+    site: Sequence[int]
+    owner: Sequence[int]
+    duration: float
+    size: int | None
+    overflow: int = 0
+    timeout: float | None = None
+    semantics: str = "queuepool"
+    host: Sequence[int] = ()
+    limit_per_host: int | None = None
+    open: tuple[Held, ...] = ()
+    waiting: tuple[Queued, ...] = ()
+    lost: int = 0
+    connect_time: float | None = None
+
+    @property
+    def capacity(self) -> int | None:
+        """Slots that can be given out: size and overflow without the lost ones."""
+        if self.size is None or self.overflow < 0:
+            return None
+        return self.size + self.overflow - self.lost
+
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One size. Waits in seconds, over all requests; one that leaves counts as long as it waited.
+
+    `range` is that of p95; a number without a range is None. `timeouts` and `cancelled` count
+    requests of the window. `idle_share` is the share of the slots' time (0..1) in which nobody
+    held them. `p95_closed` is the p95 if the callers of today are all there are; it is there when
+    the trace cannot tell. `opens` and `closes` are connections an hour. `note` says what is
+    special about this size.
+    """
+
+    size: int
+    overflow: int = 0
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    range: Range | None = None
+    p50_range: Range | None = None
+    p99_range: Range | None = None
+    timeouts: float | None = None
+    timeouts_range: Range | None = None
+    cancelled: int | None = None
+    idle_share: float | None = None
+    idle_range: Range | None = None
+    p95_closed: float | None = None
+    opens: float | None = None
+    closes: float | None = None
+    grade: str = "D"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """Rows by size, and how they came about.
+
+    `collected` and `bursts` are what there is, `checkouts_needed` and `bursts_needed` what p50
+    and p95 take. `mode` says how callers were replayed: `open`, `chained`, `closed`, `unknown`.
+    `sentences` are "how this is predicted", `banner` what must be read first.
+    """
+
+    rows: tuple[Row, ...]
+    grade: str
+    banner: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
+    collected: int = 0
+    bursts: int = 0
+    checkouts_needed: int = 10_000
+    bursts_needed: int = 10
+    offered_load: float | None = None
+    imputed_share: float = 0.0
+    mode: str = "open"
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether advice may rest on it."""
+        return self.grade in {"A", "B"} and any(row.p95 is not None for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thumb:
+    """One rule of thumb: its value for this pool, and why it differs from the replay."""
+
+    name: str
+    value: float | None
+    text: str
+    why: str
