@@ -60,10 +60,10 @@ def of_pool(probe: "Probe", kind: Any) -> dict[str, Any]:
         return proxy
 
     async def _get_new_connection(self: Any) -> Any:
-        probe.connecting(self)
-        generation, began = self._generation, tap.sink.now()
+        begun = probe.connecting(self)
         connection = await plain_connect(self)
-        probe.connected(self, connection, generation, began)
+        if begun is not None:
+            probe.connected(self, connection, begun)
         return connection
 
     async def expire_connections(self: Any) -> None:
@@ -114,9 +114,9 @@ def of_holder(probe: "Probe", pool: Any, kind: Any, *, has_strangers: bool) -> d
         plain_release(self)
 
     def _release_on_close(self: Any) -> None:
-        number, reason = id(self._con), probe.why_closed(self)
+        identity, reason = id(self._con), probe.why_closed(self)
         plain_on_close(self)
-        probe.closed(number, reason or "error")
+        probe.closed(identity, reason or "error")
 
     def close(self: Any) -> Any:
         why[id(self)] = "pool_closed"

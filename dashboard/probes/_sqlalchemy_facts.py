@@ -26,6 +26,7 @@ _CLOSERS: Final = {
     "_cleanup": "idle",
 }
 _CLOSER_DEPTH: Final = 12
+_DETACH_DEPTH: Final = 5
 _BACKENDS: Final = {
     "postgresql": "PostgreSQL",
     "mysql": "MySQL",
@@ -57,6 +58,18 @@ def why_closed() -> str:
             return reason
         frame = frame.f_back
     return "idle"
+
+
+def is_detaching() -> bool:
+    """Whether a record is returned because its connection leaves the pool for good."""
+    frame: FrameType | None = sys._getframe(3)
+    for _ in range(_DETACH_DEPTH):
+        if frame is None or frame.f_code.co_name == "detach":
+            break
+        frame = frame.f_back
+    else:
+        return False
+    return frame is not None
 
 
 def checked_out(pool: Pool) -> Iterator[tuple[Any, Any]]:

@@ -5,6 +5,7 @@ connection goes through its holder's `_release_on_close`, or is replaced by the 
 `acquire`, which in the same step asks the pool for another one.
 """
 
+import itertools
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -79,8 +80,9 @@ class Probe:
         self.is_stopped = False
         self._settings = settings_of(pool)
         self._limits = (pool._maxsize, pool._maxsize, pool._minsize)
-        #: The pool's generation in which each connection was opened, by its number.
-        self._book: dict[int, int] = {}
+        #: Each connection's number and its pool's generation at the time, by its identity.
+        self._book: dict[int, tuple[int, int]] = {}
+        self._numbers = itertools.count(1)
         #: Holders whose checkout was told.
         self._out: set[int] = set()
         #: By holder: when its release and its `setup` began, and why it is being closed.
@@ -119,9 +121,10 @@ class Probe:
         for holder in () if pool is None else pool._holders:
             if holder._con is None or id(holder._con) not in self._book:
                 continue
-            sink.known(id(holder._con), facts_of(holder._con, sink.now()))
+            number, _ = self._book[id(holder._con)]
+            sink.known(number, facts_of(holder._con, sink.now()))
             if id(holder) in self._out:
-                sink.adopted(id(holder), id(holder._con), self._reaches[id(holder)])
+                sink.adopted(id(holder), number, self._reaches[id(holder)])
 
     def detach(self) -> None:
         """Put every class back."""
@@ -171,36 +174,39 @@ class Probe:
         connection, sink = holder._con, self.tap.sink
         if connection is None or connection.is_closed():
             return
-        number = id(connection)
-        if number not in self._book:
-            self._book[number] = holder._pool._generation
+        if id(connection) not in self._book:
+            number = next(self._numbers)
+            self._book[id(connection)] = number, holder._pool._generation
             sink.known(number, facts_of(connection, sink.now()))
         if holder._in_use is not None and id(holder) not in self._out:
             self._out.add(id(holder))
+            number, _ = self._book[id(connection)]
             sink.adopted(id(holder), number, self._reaches[id(holder)])
 
     @_quiet
-    def connecting(self, pool: Any) -> None:
-        """A connection is about to be opened; by it, others may just have been given up."""
+    def connecting(self, pool: Any) -> tuple[int, int, float]:
+        """A connection is about to be opened; for it, another may just have been given up."""
         self.hook_holders(pool)
         self.settle(pool)
-        self.tap.sink.creating(0)
+        number = next(self._numbers)
+        self.tap.sink.creating(number)
+        return number, pool._generation, self.tap.sink.now()
 
     @_quiet
-    def connected(self, pool: Any, connection: Any, generation: int, began: float) -> None:
+    def connected(self, pool: Any, connection: Any, begun: tuple[int, int, float]) -> None:
         """A connection was opened; the holder takes it in the same step, or closes it."""
-        sink, number = self.tap.sink, id(connection)
-        now = sink.now()
+        number, generation, began = begun
+        sink, now = self.tap.sink, self.tap.sink.now()
         facts = facts_of(connection, now, now - began)
         if "," in self.address:
             host, port = connection._addr[:2]
             facts.host = f"{host}:{port}"
-        self._book[number] = generation
+        self._book[id(connection)] = number, generation
         sink.created(number, facts)
         if pool.is_closing():
-            self.closed(number, "pool_closed")
+            self.closed(id(connection), "pool_closed")
         elif connection.is_closed():
-            self.closed(number, "error")
+            self.closed(id(connection), "error")
         elif not is_background(pool):
             self._opened[number] = now - began
 
@@ -213,7 +219,7 @@ class Probe:
             if proxy._holder._proxy is not proxy:  # Taken back before it arrived.
                 sink.failed(claim, "connection_error", None)
                 return
-            lease, number = id(proxy._holder), id(proxy._con)
+            lease, (number, _) = id(proxy._holder), self._book[id(proxy._con)]
             if self._opened or self.setting_up:
                 claim[PHASES] = self._phases(lease, number)
             claim[REF] = self._reaches[lease]
@@ -269,22 +275,22 @@ class Probe:
         return "idle" if is_timer and connection._aborted and holder._max_inactive_time else "error"
 
     @_quiet
-    def closed(self, number: int, reason: str) -> None:
+    def closed(self, identity: int, reason: str) -> None:
         """A connection is no longer the pool's."""
-        if self._book.pop(number, None) is not None:
+        number, _ = self._book.pop(identity, (0, 0))
+        if number:
             self._opened.pop(number, None)
             self.tap.sink.closed(number, reason)
 
     @_quiet
     def settle(self, pool: Any) -> None:
         """Tell of connections that the pool gave up without a word."""
-        kept = {id(each._con) for each in pool._holders if each._con is not None}
-        if pool._closed:
-            kept = {id(each._con) for each in pool._holders if each.is_connected()}
-        for number, generation in list(self._book.items()):
-            if number not in kept:
+        is_shut = pool._closed
+        kept = {id(h._con) for h in pool._holders if (h.is_connected() if is_shut else h._con)}
+        for identity, (_, generation) in list(self._book.items()):
+            if identity not in kept:
                 reason = "error" if generation == pool._generation else "stale"
-                self.closed(number, "pool_closed" if pool._closed else reason)
+                self.closed(identity, "pool_closed" if is_shut else reason)
 
     @_quiet
     def expired(self) -> None:

@@ -1,0 +1,59 @@
+"""What an owner does at this moment: a task's await chain, a thread's stack.
+
+Taken only when somebody looks, in the looker's thread. A task that runs meanwhile gives a stack
+that was true a moment ago; nothing of it is kept alive.
+"""
+
+import sys
+from asyncio import Task
+from types import FrameType
+from typing import Any, Final
+
+from .frames import APPLICATION, kind_of, shown
+
+#: File, line, function and whether it is a library's, innermost first.
+Stack = tuple[tuple[str, int, str, bool], ...]
+_DEEPEST: Final = 40
+
+
+def of_task(task: "Task[Any]") -> Stack:
+    """Where a suspended task waits: the chain of what awaits what, innermost first."""
+    frames: list[FrameType] = []
+    awaited: Any = task.get_coro()
+    while awaited is not None and len(frames) < _DEEPEST:
+        frame = _frame_of(awaited)
+        if frame is not None:
+            frames.append(frame)
+        awaited = _awaited_by(awaited)
+    return tuple(_describe(frame) for frame in reversed(frames))
+
+
+def of_thread(ident: int) -> Stack:
+    """What a thread runs, innermost first; empty for one that has ended."""
+    frame = sys._current_frames().get(ident)
+    stack = []
+    while frame is not None and len(stack) < _DEEPEST:
+        stack.append(_describe(frame))
+        frame = frame.f_back
+    return tuple(stack)
+
+
+def _frame_of(awaitable: Any) -> FrameType | None:
+    for name in ("cr_frame", "gi_frame", "ag_frame"):
+        frame = getattr(awaitable, name, None)
+        if isinstance(frame, FrameType):
+            return frame
+    return None
+
+
+def _awaited_by(awaitable: Any) -> Any:
+    for name in ("cr_await", "gi_yieldfrom", "ag_await"):
+        if hasattr(awaitable, name):
+            return getattr(awaitable, name)
+    return None
+
+
+def _describe(frame: FrameType) -> tuple[str, int, str, bool]:
+    code = frame.f_code
+    is_library = kind_of(code.co_filename) != APPLICATION
+    return shown(code.co_filename), frame.f_lineno or 0, code.co_qualname, is_library
