@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,6 +67,8 @@ class Dashboard:
         self._watches = Watches(options.clock(clock))
         self._reader = Reader(self.title, self._watches, leak_after, BUDGET)
         self._site: Site | None = None
+        #: Those of servers too, as long as they serve.
+        self._sites: weakref.WeakSet[Site] = weakref.WeakSet()
         if auth is not None or token is not None or self._ancestors or self._hosts:
             self._site = self._new_site(served_on=None)  # Wrong options are told at once.
 
@@ -81,8 +84,8 @@ class Dashboard:
     def stop(self) -> None:
         """End every watch and every stream; the pools are as they were."""
         self._watches.stop()
-        if self._site is not None:
-            self._site.close()
+        for site in list(self._sites):
+            site.close()
 
     def snapshot(self) -> Snapshot:
         """The state of every pool at this instant."""
@@ -121,7 +124,9 @@ class Dashboard:
             allowed_hosts=self._hosts,
             served_on=served_on,
         )
-        return build(self._reader, access, frame_ancestors=self._ancestors)
+        site = build(self._reader, access, frame_ancestors=self._ancestors)
+        self._sites.add(site)
+        return site
 
     async def __call__(
         self,
@@ -140,14 +145,14 @@ class Dashboard:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in str(host) else socket.AF_INET
     # The protocol is spelled out: asyncio sets TCP_NODELAY only then (40 ms for each answer).
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, TypeError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise DashboardError(

@@ -19,9 +19,11 @@ def report(url: str, token: str | None) -> str:
     request = urllib.request.Request(url.rstrip("/") + "/report.md")  # noqa: S310 -- checked above
     token = token or os.environ.get("POOL_DASHBOARD_TOKEN")
     if token:
-        request.add_header("Authorization", f"Bearer {token}")
+        # Whoever it redirects to is not to have the token.
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+            kind = answer.headers.get_content_type()
             text: str = answer.read().decode()
     except urllib.error.HTTPError as error:
         hint = "; pass its token with --token" if error.code in {401, 403} else ""
@@ -31,4 +33,7 @@ def report(url: str, token: str | None) -> str:
         reason = getattr(error, "reason", None) or error
         msg = f"no dashboard answers at {url}: {reason}"
         raise DashboardError(msg) from error
+    if kind != "text/markdown":
+        msg = f"{url} is no dashboard: it answered {kind}; give the address of its overview"
+        raise DashboardError(msg)
     return text

@@ -13,10 +13,13 @@ from typing import Final
 from .analysis import suspects
 from .model.events import PoolEvent
 from .model.findings import Suspect
+from .model.heat import Heat
 from .model.history import History, Mark
+from .model.lanes import Lanes
+from .model.passage import Passage
 from .model.snapshot import Overhead, PoolSnapshot, Snapshot, Source
 from .probes.frames import SITES
-from .recorder import feed, histories
+from .recorder import claims, feed, heat, histories, lanes
 from .recorder.budget import fit
 from .recorder.events import event_of
 from .recorder.pool import PoolRecord
@@ -108,6 +111,33 @@ class Reader:
                     past = histories.of(record, now, self.wall, seconds, points)
                 return replace(past, marks=_marks_since(past.start))
         return History(start=time.time() - seconds, step=seconds)
+
+    def lanes(self, name: str, seconds: float) -> Lanes:
+        """Who held each slot of a pool in the last `seconds`."""
+        for _, record in self._watches.records():
+            if record.name == name:
+                settle(record)
+                seen = lanes.of(record, self._watches.clock(), self.wall, SITES, seconds)
+                return replace(seen, marks=_marks_since(seen.start))
+        return Lanes(start=time.time() - seconds, seconds=seconds)
+
+    def heat(self, name: str | None, seconds: float, columns: int, measure: str = "wait") -> Heat:
+        """How waits (`wait`) or holds (`use`) of one pool, or of all, were spread over time."""
+        records = [
+            record for _, record in self._watches.records() if name is None or record.name == name
+        ]
+        for record in records:
+            settle(record)
+        now = self._watches.clock()
+        seen = heat.of(records, now, self.wall, seconds, columns, measure)
+        return replace(seen, marks=_marks_since(seen.start))
+
+    def claim(self, number: int) -> Passage | None:
+        """One checkout by the number that its events carry; None when it is no longer kept."""
+        records = [record for _, record in self._watches.records()]
+        for record in records:
+            settle(record)
+        return claims.find(records, number, SITES, self.wall)
 
     def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:
         """Events after `cursor`: at most `limit` samples, and every failure."""

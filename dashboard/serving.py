@@ -1,8 +1,10 @@
 """The dashboard's own server: uvicorn in a thread, with a loop of its own."""
 
 import contextlib
+import os
 import socket
 import threading
+import weakref
 from types import TracebackType
 from typing import Final, Self
 
@@ -37,6 +39,7 @@ class Server:
             h11_max_incomplete_event_size=16 * 1024,
         )
         self._server = _Quiet(config)
+        _listeners.add(listener)
         self._thread = threading.Thread(target=self._run, name="pool-dashboard", daemon=True)
         self._thread.start()
         self._server.is_up.wait(_START)
@@ -71,6 +74,19 @@ class Server:
     ) -> None:
         """Close."""
         self.close()
+
+
+_listeners: Final["weakref.WeakSet[socket.socket]"] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """The child has no thread that serves: it must not keep the port, or callers would hang."""
+    for listener in list(_listeners):
+        listener.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Quiet(uvicorn.Server):

@@ -104,6 +104,7 @@ def watch(
     is swallowed. For the user's own tests and tools.
     """
     options.function("watch()", emit, "a function of an event as its second argument")
+    options.clock(clock)
     sink = Emitter(options.pool_name(name) if name is not None else "", emit, clock)
     with _changing:
         tapped = tap(target, sink)

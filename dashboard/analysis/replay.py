@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heapreplace
+from itertools import accumulate
+from math import inf
 from operator import add
 from typing import Final
 
@@ -27,20 +29,27 @@ class Replayed:
     waits: list[float] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
     left_after: list[float] = field(default_factory=list)
-    #: Periods in which somebody waited, begin and end.
-    episodes: list[tuple[float, float]] = field(default_factory=list)
+    #: Connection-seconds, where they are not the sum of the holds.
+    busy: float | None = None
 
 
 class Load:
     """Arrivals (ascending, from 0) and holds, prepared for replays at many sizes."""
 
     def __init__(
-        self, arrivals: Sequence[float], holds: Sequence[float], patience: Sequence[float]
+        self,
+        arrivals: Sequence[float],
+        holds: Sequence[float],
+        patience: Sequence[float] | None = None,
+        timeout: float | None = None,
     ) -> None:
-        """`patience[i]`: seconds after which request i leaves, infinity for never."""
+        """`patience[i]`: seconds after which request i leaves; `timeout` for all without it."""
+        self.timeout = inf if timeout is None else timeout
         self.arrivals = list(arrivals)
-        self.holds = [hold if hold > LEAST_HOLD else LEAST_HOLD for hold in holds]
-        self.patience = patience
+        self.holds = [max(LEAST_HOLD, hold) for hold in holds]
+        self.patience = [self.timeout] * len(self.arrivals) if patience is None else patience
+        #: Seconds held by all requests before each, and by all.
+        self.passed = list(accumulate(self.holds, initial=0.0))
         self.ends = list(map(add, self.arrivals, self.holds))
         self.levels = _levels(self.arrivals, sorted(self.ends))
         self.peak = max(self.levels, default=0)
@@ -89,9 +98,7 @@ def _levels(arrivals: Sequence[float], sorted_ends: Sequence[float]) -> list[int
     levels: list[int] = []
     note = levels.append
     passed = 0
-    seen = 0
-    for now in arrivals:
-        seen += 1
+    for seen, now in enumerate(arrivals, 1):
         while sorted_ends[passed] <= now:
             passed += 1
         note(seen - passed)
@@ -106,10 +113,7 @@ def replay(load: Load, slots: int | None) -> Replayed:
     hot = load.hot(slots)
     place, count = 0, len(hot)
     while place < count:
-        start = hot[place]
-        resumed = _episode(load, slots, start, done)
-        until = load.arrivals[resumed] if resumed < len(load) else load.ends[-1]
-        done.episodes.append((load.arrivals[start], until))
+        resumed = _episode(load, slots, hot[place], done)
         place = bisect_left(hot, resumed, place + 1)
     return done
 
@@ -140,6 +144,6 @@ def _episode(load: Load, slots: int, start: int, done: Replayed) -> int:
         heapreplace(heap, end)
         waited(i)
         waits(wait)
-        if end > until:
+        if end > until:  # noqa: PLR1730 -- the loop that costs
             until = end
     return len(arrivals)

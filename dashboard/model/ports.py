@@ -7,7 +7,10 @@ from typing import Protocol
 from .claim import Claim, Connection
 from .events import PoolEvent
 from .findings import Suspect
+from .heat import Heat
 from .history import History
+from .lanes import Lanes
+from .passage import Passage
 from .snapshot import PoolSnapshot, Snapshot, Source
 
 
@@ -169,6 +172,15 @@ class Reading(Protocol):
 
     def history(self, name: str, seconds: float, points: int) -> History:
         """What a pool did in the last `seconds`, in at most `points` steps."""
+
+    def lanes(self, name: str, seconds: float) -> Lanes:
+        """Who held each slot of a pool in the last `seconds`."""
+
+    def heat(self, name: str | None, seconds: float, columns: int, measure: str = "wait") -> Heat:
+        """How waits (`wait`) or holds (`use`) of one pool, or of all, were spread over time."""
+
+    def claim(self, number: int) -> Passage | None:
+        """One checkout by the number that its events carry; None when it is no longer kept."""
 
     def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:
         """Events after `cursor`: at most `limit` samples and every failure; new cursor, dropped."""

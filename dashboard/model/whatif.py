@@ -139,3 +139,38 @@ class Thumb:
     value: float | None
     text: str
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What else is changed than the size; the defaults change nothing.
+
+    `hold` times each hold of `sites` (all if None), then `less` seconds of it fall away: pre-ping
+    off, released before the HTTP call. `share` of the callers come here: 4 workers become 6 at
+    2 / 3. `timeout` None leaves it, infinity takes it away. `are_leaks_fixed` gives lost slots
+    back.
+    """
+
+    timeout: float | None = None
+    overflow: int | None = None
+    hold: float = 1.0
+    less: float = 0.0
+    sites: frozenset[int] | None = None
+    share: float = 1.0
+    are_leaks_fixed: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if self.timeout is not None and not self.timeout >= 0:
+            raise ValueError(f"timeout takes seconds from 0 on, not {self.timeout!r}")
+        if self.overflow is not None and self.overflow < 0:
+            raise ValueError(f"overflow takes a number from 0 on, not {self.overflow!r}")
+        if not 0 <= self.hold < float("inf"):
+            raise ValueError(f"hold takes a factor from 0 on, not {self.hold!r}")
+        if not 0 <= self.less < float("inf"):
+            raise ValueError(f"less takes seconds from 0 on, not {self.less!r}")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share lies above 0 and up to 1, not {self.share!r}")
+
+
+NO_CHANGE: Final = Change()

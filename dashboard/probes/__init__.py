@@ -48,15 +48,21 @@ def libraries() -> list[str]:
 
 def module_for(target: object) -> ModuleType:
     """The probe module of a pool; DashboardError if there is none."""
+    unusable: ImportError | None = None
     for name in libraries():
-        if name in sys.modules:
+        if name not in sys.modules:
+            continue
+        try:
             module = importlib.import_module(f".{name}", __name__)
+        except ImportError as error:  # A version that is too old must not hide the others.
+            unusable = error
+        else:
             if module.pool_of(target) is not None:
                 return module
     kind = type(target)
-    named = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+    named = f"{str(kind.__module__).partition('.')[0]}.{kind.__qualname__}"
     msg = f"no probe for {named}; supported: {', '.join(libraries())}"
-    raise DashboardError(msg)
+    raise DashboardError(msg if unusable is None else f"{msg} ({unusable})") from unusable
 
 
 class Tapped:
@@ -69,20 +75,22 @@ class Tapped:
 
     def add(self, sink: Sink) -> None:
         """One sink more: it begins with what is out at the moment."""
-        self.probe.adopt(sink)
         self.sinks.append(sink)
         if len(self.sinks) == 2:
             # For good: a claim that waits while sinks come and go must find its own.
             self.probe.point_at(Tee(self.sinks))
+        # Last: what is taken or returned meanwhile is told, not missed.
+        self.probe.adopt(sink)
 
     def remove(self, sink: Sink) -> bool:
         """One sink less; True when it was the last and the pool is as it was."""
+        if self.sinks == [sink]:
+            self.probe.detach()
+            # Calls that are under way still end: nobody is told.
+            self.probe.tap.sink = Tee(self.sinks)
         if sink in self.sinks:
             self.sinks.remove(sink)
-        if self.sinks:
-            return False
-        self.probe.detach()
-        return True
+        return not self.sinks
 
 
 def tap(target: object, sink: Sink) -> Tapped:
@@ -94,5 +102,5 @@ def tap(target: object, sink: Sink) -> Tapped:
         tapped.add(sink)
         return tapped
     probe = module.attach(target, sink)
-    probe.tapped = Tapped(probe, [sink])
-    return probe.tapped
+    tapped = probe.tapped = Tapped(probe, [sink])
+    return tapped

@@ -4,12 +4,16 @@ Only `connect` is a coroutine of ours, so that the host's traceback has one fram
 is added: the rest note something and hand on the library's own coroutine. Read in 3.11 to 3.14.
 """
 
+import asyncio
 import sys
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
+from ..model.claim import Claim
 from ._aiohttp_slots import Slots
+
+_ENDED: Final = (GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
 def overrides(slots: Slots, kind: type[Any]) -> dict[str, Any]:
@@ -43,12 +47,54 @@ def _connect(slots: Slots, plain: Any) -> Any:
         try:
             connection = await plain(self, req, traces, timeout)
         except BaseException as error:
-            slots.failed(self, claim, req, traces, error)
+            _fail(slots, self, claim, req, traces, error)
             raise
         slots.took(self, claim, req, connection)
         return connection
 
     return connect
+
+
+def _fail(
+    slots: Slots, connector: Any, claim: Claim, req: Any, traces: Any, error: BaseException
+) -> None:
+    sink = slots.tap.sink
+    try:
+        was_opening = slots.gave_up(connector, req, traces)
+        if slots.is_stopped:
+            sink.withdrawn(claim)
+            return
+        sink.failed(claim, *_why_failed(connector, req, error, was_opening=was_opening))
+    except Exception as problem:
+        sink.broke("connect", problem)
+        sink.withdrawn(claim)
+
+
+def _why_failed(
+    connector: Any, req: Any, error: BaseException, *, was_opening: bool
+) -> tuple[str, str]:
+    """Reason and the exception's class.
+
+    `timeout` means that the pool gave no slot in time; when connecting had begun, running out of
+    time (`connect`, `sock_connect` or `total`) is a `connection_error`.
+    """
+    name = type(error).__name__
+    is_cancelled = isinstance(error, asyncio.CancelledError)
+    if is_cancelled and getattr(getattr(req, "_timer", None), "_cancelled", False):
+        name = "TimeoutError"  # `ClientTimeout.total` cancels the task.
+    if name == "TimeoutError" or isinstance(error, TimeoutError):
+        return ("connection_error" if was_opening else "timeout"), name
+    if isinstance(error, _ENDED) or (is_cancelled and _is_cancelled_by_host()):
+        return "cancelled", name
+    if connector._closed:
+        return "pool_closed", name
+    return ("cancelled" if is_cancelled else "connection_error"), name
+
+
+def _is_cancelled_by_host() -> bool:
+    """A closing connector cancels what its callers wait for, not the callers."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _get(slots: Slots, plain: Any) -> Any:
@@ -106,13 +152,18 @@ def _release(slots: Slots, plain: Any) -> Any:
         is_held = is_broken = False
         try:
             is_held = protocol in self._acquired
-            # Closing it clears its exception.
-            is_broken = is_held and _is_broken(protocol, should_close=should_close)
+            # Before the library closes it: that clears its exception.
+            if should_close and sys.exc_info()[1] is not None:
+                is_broken = True  # What went wrong is on its way to the caller.
+            elif protocol._exception is not None or not protocol.is_connected():
+                is_broken = not protocol.upgraded  # A websocket's server may hang up first.
         except Exception as error:
             slots.tap.sink.broke("release", error)
         plain(self, key, protocol, should_close=should_close)
         if is_held:
             slots.returned(self, key, protocol, is_broken=is_broken)
+        else:
+            slots.strayed(self, key, protocol)
 
     return _release
 
@@ -146,15 +197,6 @@ def _close(slots: Slots, plain: Any) -> Any:
                 slots.was_closed()
 
     return _close
-
-
-def _is_broken(protocol: Any, *, should_close: bool) -> bool:
-    """Whether it failed, rather than served its time: an exception is on its way to the caller."""
-    if should_close and sys.exc_info()[1] is not None:
-        return True
-    if protocol.upgraded:  # A websocket's server may hang up before its client has closed.
-        return False
-    return protocol.exception() is not None or not protocol.is_connected()
 
 
 def _is_name(host: str) -> bool:

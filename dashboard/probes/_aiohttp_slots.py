@@ -7,26 +7,28 @@ used, or its caller did; `pool_closed`.
 """
 
 import asyncio
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 
 from ..model.claim import PHASES, REF, Claim, Connection
 from ..model.ports import Sink
 from .tap import Tap
 
-_ENDED: Final = (GeneratorExit, KeyboardInterrupt, SystemExit)
-
 
 class Slot:
     """What is known of one connection; called, it answers as a claim's `REF`."""
 
-    __slots__ = ("born", "create_time", "host", "is_lost", "is_out")
+    __slots__ = ("born", "create_time", "host", "is_lost", "is_out", "number")
 
-    def __init__(self, host: str, born: float, create_time: float | None = None) -> None:
+    def __init__(
+        self, number: int, host: str, born: float, create_time: float | None = None
+    ) -> None:
         """`host` is `name:port`, `born` in seconds of the sink's clock."""
+        self.number = number
         self.host = host
         self.born = born
         self.create_time = create_time
@@ -46,10 +48,13 @@ class Slots:
         self.is_stopped = False
         #: Where each request that waits or connects wants to go, by its identity.
         self.asking: dict[int, Any] = {}
-        #: When connecting began and when the name was known, by the request's identity.
-        self.opening: dict[int, list[float | None]] = {}
+        #: When connecting began, when the name was known, and the number that the connection will
+        #: have, by the request's identity.
+        self.opening: dict[int, list[Any]] = {}
         #: Connections by identity of their protocol.
         self.known: dict[int, Slot] = {}
+        #: Identities are given again, numbers are not.
+        self._numbers = itertools.count(1)
         #: What was idle when the library last looked for a connection, the oldest first.
         self.peeked: tuple[tuple[Any, float], ...] = ()
         #: Whether some asked before the watch: they will hold what nobody asked for.
@@ -64,20 +69,23 @@ class Slots:
     def introduce_all(self, connector: Any, sink: Sink) -> None:
         """Tell `sink` of every connection, and of those that are out."""
         for protocol, host in connections(connector):
-            number = id(protocol)
-            slot = self.known.get(number)
+            slot = self.known.get(id(protocol))
             if slot is None:
-                slot = self.known[number] = Slot(host, self.tap.sink.now())
+                slot = self._new(id(protocol), host)
                 slot.is_out = protocol in connector._acquired
-            self.introduce(sink, number, slot)
+            self._introduce(sink, slot)
             if slot.is_out:
-                sink.adopted(number, number, slot)
+                sink.adopted(slot.number, slot.number, slot)
 
-    def introduce(self, sink: Sink, number: int, slot: Slot) -> None:
+    def _new(self, identity: int, host: str) -> Slot:
+        slot = self.known[identity] = Slot(next(self._numbers), host, self.tap.sink.now())
+        return slot
+
+    def _introduce(self, sink: Sink, slot: Slot) -> None:
         """Tell `sink` of a connection whose opening it did not see."""
         born = sink.now() - (self.tap.sink.now() - slot.born)
         facts = Connection(born, create_time=slot.create_time, host=slot.host or None)
-        sink.known(number, facts)
+        sink.known(slot.number, facts)
 
     def hosts(self, connector: Any) -> list[tuple[str, int, int, int]]:
         """Each host as `name:port`: connections in use, idle, and callers without one."""
@@ -95,8 +103,9 @@ class Slots:
         self.settle(connector)
         if id(req) in self.asking and not self.is_stopped:
             sink = self.tap.sink
-            sink.creating(id(req))
-            self.opening[id(req)] = [sink.now(), None]
+            number = next(self._numbers)
+            sink.creating(number)
+            self.opening[id(req)] = [sink.now(), None, number]
 
     def took(self, connector: Any, claim: Claim, req: Any, connection: Any) -> None:
         """A request has its connection. Called on every checkout."""
@@ -109,76 +118,72 @@ class Slots:
                 return
             if self.peeked:
                 self.settle(connector)
-            number = id(connection.protocol)
-            slot = self.known.get(number)
-            if slot is None or opening is not None:
-                slot = self._opened(number, claim, url, opening)
+            identity = id(connection.protocol)
+            slot = self.known.get(identity)
+            if opening is not None:
+                slot = self._opened(identity, claim, url, opening)
+            elif slot is None:
+                slot = self._met(identity, place(url.host, url.port))
             slot.is_out, slot.is_lost = True, False
             claim[REF] = slot
-            sink.got(claim, number, number)
+            sink.got(claim, slot.number, slot.number)
             if self.has_strangers:
                 self._meet(connector)
         except Exception as error:
             sink.broke("connect", error)
             sink.withdrawn(claim)
 
-    def _opened(self, number: int, claim: Claim, url: Any, opening: Any) -> Slot:
+    def _opened(self, identity: int, claim: Claim, url: Any, opening: list[Any]) -> Slot:
         sink = self.tap.sink
-        if number in self.known:  # It went without a trace, and its number was given again.
-            self._closed(number, "error")
-        host = place(url.host, url.port) if url is not None else ""
+        self._closed(identity, "error")  # One that went without a trace, its identity given again.
+        began, named, number = opening
         now = sink.now()
-        began, named = opening or (None, None)
-        slot = self.known[number] = Slot(host, now, now - began if began is not None else None)
-        if began is None:
-            self.introduce(sink, number, slot)
-            return slot
         phases = {"connect": now - began}
         if named is not None:
             phases = {"dns": named - began, "connect": now - named}
         claim[PHASES] = phases
-        sink.created(number, Connection(now, create_time=slot.create_time, host=host))
+        slot = self.known[identity] = Slot(number, place(url.host, url.port), now, now - began)
+        facts = Connection(now, create_time=slot.create_time, host=slot.host)
+        sink.created(number, facts)
         return slot
 
-    def failed(
-        self, connector: Any, claim: Claim, req: Any, traces: Any, error: BaseException
-    ) -> None:
-        """A request got no connection."""
-        sink = self.tap.sink
-        try:
-            self.asking.pop(id(req), None)
-            was_opening = self.opening.pop(id(req), None) is not None
-            if self.is_stopped:
-                sink.withdrawn(claim)
-                return
-            self.settle(connector)
-            if traces:  # One that raised, or was cancelled, makes the library forget a connection.
-                self.cleaned(connector, [(number, "error") for number in self.known])
-            sink.failed(claim, *_why_failed(connector, req, error, was_opening=was_opening))
-        except Exception as problem:
-            sink.broke("connect", problem)
-            sink.withdrawn(claim)
+    def gave_up(self, connector: Any, req: Any, traces: Any) -> bool:
+        """A request got no connection; whether it was opening one."""
+        self.asking.pop(id(req), None)
+        was_opening = self.opening.pop(id(req), None) is not None
+        self.settle(connector)
+        if traces:  # One that raised, or was cancelled, makes the library forget a connection.
+            self.cleaned(connector, [(identity, "error") for identity in self.known])
+        return was_opening
 
     def returned(self, connector: Any, key: Any, protocol: Any, *, is_broken: bool) -> None:
         """A connection came back. Called on every checkin, by `_release` itself."""
         if self.is_stopped:
             return
-        sink, number = self.tap.sink, id(protocol)
+        sink = self.tap.sink
         try:
-            idle = connector._conns.get(key)
-            is_kept = bool(idle) and idle[-1][0] is protocol
-            slot = self.known.get(number) or self._met(number, place(key.host, key.port))
+            is_closed = protocol.transport is None
+            slot = self.known.get(id(protocol)) or self._met(
+                id(protocol), place(key.host, key.port)
+            )
             if slot.is_out:
                 slot.is_out = False
-                slot.is_lost = not is_kept and _is_finalizing()
-                sink.returned(number)
-            if not is_kept:
+                slot.is_lost = is_closed and _is_finalizing()
+                sink.returned(slot.number)
+            if is_closed:
                 kept_none = "idle" if connector._force_close else "stale"
-                self._closed(number, "error" if is_broken else kept_none)
+                self._closed(id(protocol), "error" if is_broken else kept_none)
             if self.has_strangers:
                 self._meet(connector)
         except Exception as error:
             sink.broke("release", error)
+
+    def strayed(self, connector: Any, key: Any, protocol: Any) -> None:
+        """What was not out came back: 3.11 keeps one to a proxy that refused a tunnel."""
+        if id(protocol) not in self.known and not self.is_stopped:
+            idle = connector._conns.get(key)
+            if idle and idle[-1][0] is protocol:
+                self._met(id(protocol), place(key.host, key.port))
 
     def settle(self, connector: Any) -> None:
         """What the library took up and closed when it last looked for a connection."""
@@ -197,8 +202,8 @@ class Slots:
         """Connections and why each was closed, if it is one that the connector has no more."""
         try:
             present = {id(protocol) for protocol, _ in connections(connector)}
-            for number, reason in [each for each in before if each[0] not in present]:
-                self._closed(number, reason)
+            for identity, reason in [each for each in before if each[0] not in present]:
+                self._closed(identity, reason)
         except Exception as error:
             self.tap.sink.broke("cleanup", error)
 
@@ -208,31 +213,30 @@ class Slots:
             return
         sink = self.tap.sink
         self.peeked = ()
-        for number, slot in list(self.known.items()):
+        for identity, slot in list(self.known.items()):
             if slot.is_out:
-                sink.returned(number)
-            self._closed(number, "pool_closed")
+                sink.returned(slot.number)
+            self._closed(identity, "pool_closed")
         sink.pool_closed()
 
-    def _closed(self, number: int, reason: str) -> None:
+    def _closed(self, identity: int, reason: str) -> None:
         """Once for each connection."""
-        if self.known.pop(number, None) is not None and not self.is_stopped:
-            self.tap.sink.closed(number, reason)
+        slot = self.known.pop(identity, None)
+        if slot is not None and not self.is_stopped:
+            self.tap.sink.closed(slot.number, reason)
 
     def _meet(self, connector: Any) -> None:
         """Adopt what was got by those who asked before the watch."""
-        sink = self.tap.sink
         for protocol, host in connections(connector):
-            number = id(protocol)
-            slot = self.known.get(number) or self._met(number, host)
+            slot = self.known.get(id(protocol)) or self._met(id(protocol), host)
             if protocol in connector._acquired and not slot.is_out:
                 slot.is_out = True
-                sink.adopted(number, number, slot)
+                self.tap.sink.adopted(slot.number, slot.number, slot)
         self.has_strangers = is_busy(connector)
 
-    def _met(self, number: int, host: str) -> Slot:
-        slot = self.known[number] = Slot(host, self.tap.sink.now())
-        self.introduce(self.tap.sink, number, slot)
+    def _met(self, identity: int, host: str) -> Slot:
+        slot = self._new(identity, host)
+        self._introduce(self.tap.sink, slot)
         return slot
 
 
@@ -242,33 +246,6 @@ def _is_finalizing() -> bool:
     if frame.f_code.co_name == "__del__":
         return True
     return frame.f_back is not None and frame.f_back.f_code.co_name == "__del__"
-
-
-def _why_failed(
-    connector: Any, req: Any, error: BaseException, *, was_opening: bool
-) -> tuple[str, str]:
-    """Reason and the exception's class.
-
-    `timeout` means that the pool gave no slot in time; when connecting had begun, running out of
-    time (`connect`, `sock_connect` or `total`) is a `connection_error`.
-    """
-    name = type(error).__name__
-    is_cancelled = isinstance(error, asyncio.CancelledError)
-    if is_cancelled and getattr(getattr(req, "_timer", None), "_cancelled", False):
-        name = "TimeoutError"  # `ClientTimeout.total` cancels the task.
-    if name == "TimeoutError" or isinstance(error, TimeoutError):
-        return ("connection_error" if was_opening else "timeout"), name
-    if isinstance(error, _ENDED) or (is_cancelled and _is_cancelled_by_host()):
-        return "cancelled", name
-    if connector._closed:
-        return "pool_closed", name
-    return ("cancelled" if is_cancelled else "connection_error"), name
-
-
-def _is_cancelled_by_host() -> bool:
-    """A closing connector cancels what its callers wait for, not the callers."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def connections(connector: Any) -> Iterator[tuple[Any, str]]:

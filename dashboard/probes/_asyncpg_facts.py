@@ -1,21 +1,22 @@
 """What can be read of an asyncpg pool: where it connects to, its options, who refers to what."""
 
 import asyncio
-import gc
 import inspect
 import os
 import sys
-import weakref
 from collections.abc import Mapping, Sequence
 from itertools import starmap, zip_longest
 from operator import le
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionHolder, PoolConnectionProxy
 
 from ..model.claim import Connection
+
+if TYPE_CHECKING:
+    from .asyncpg import Probe
 
 #: Options of `asyncpg.connect` that hold no secret.
 _OPTIONS: Final = (
@@ -98,16 +99,16 @@ def facts_of(connection: Any, now: float, create_time: float | None = None) -> C
     return Connection(now, create_time=create_time, backend_pid=pid)
 
 
+def host_of(connection: Any) -> str:
+    """Which of several hosts it leads to."""
+    place = connection._addr
+    return place if isinstance(place, str) else f"{place[0]}:{place[1]}"
+
+
 def is_background(pool: Any) -> bool:
     """Whether the running task opens connections that nobody asked for."""
     keeper = getattr(pool, "_maintenance_task", None)
     return pool._initializing or (keeper is not None and asyncio.current_task() is keeper)
-
-
-def instance_of(kind: type | None) -> Any:
-    """The one object of a swapped class; a search through everything, for want of a reference."""
-    users = () if kind is None else gc.get_referrers(kind)
-    return next((each for each in users if type(each) is kind), None)
 
 
 def why_failed(pool: Any, error: BaseException, began: float, timeout: Any) -> str:
@@ -129,17 +130,21 @@ class Reach:
     more, and nobody is left who could return it. Answers None for that, as a weak reference does.
     """
 
-    __slots__ = ("_holder", "_releasing")
+    __slots__ = ("_place", "_probe")
 
-    def __init__(self, holder: PoolConnectionHolder, releasing: Mapping[int, float]) -> None:
-        """`releasing`: holders that are on their way back, whoever has forgotten them."""
-        self._holder = weakref.ref(holder)
-        self._releasing = releasing
+    def __init__(self, probe: "Probe", place: int) -> None:
+        """The holder at `place` of the pool that `probe` watches."""
+        self._probe = probe
+        self._place = place
 
     def __call__(self) -> object | None:
         """Two counts and three look-ups; may be called in any thread."""
-        holder: Any = self._holder()
-        if _BARE is None or holder is None or id(holder) in self._releasing:
+        pool = self._probe.pool
+        if _BARE is None or pool is None:
+            return self
+        holder = pool._holders[self._place]
+        # On its way back, whoever has forgotten it.
+        if id(holder) in self._probe.releasing:
             return self
         try:
             is_lost = all(map(le, _references(holder), _BARE)) and not _has_listeners(holder)

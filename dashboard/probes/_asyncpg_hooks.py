@@ -32,25 +32,28 @@ _WRAPPER: Final = "_wrap_awaitable"
 
 def of_pool(probe: "Probe", kind: Any) -> dict[str, Any]:
     """What a watched pool does differently: each calls the library's own, with the same words."""
+    return _beginning(probe, kind) | _ending(probe, kind)
+
+
+def _beginning(probe: "Probe", kind: Any) -> dict[str, Any]:
     tap = probe.tap
     plain_init, plain_acquire = kind._async__init__, kind._acquire
-    plain_connect, plain_expire = kind._get_new_connection, kind.expire_connections
-    plain_close, plain_terminate = kind.close, kind.terminate
+    plain_connect = kind._get_new_connection
 
     async def _async__init__(self: Any) -> Any:
         was_closed = self._closed
         try:
             pool = await plain_init(self)
         except BaseException:
-            if self._closed and not was_closed:
-                probe.pool_closed()
+            if self._closed and not was_closed and not probe.is_stopped:
+                tap.sink.pool_closed()
             raise
         probe.hook_holders(self)
         return pool
 
     async def _acquire(self: Any, timeout: float | None) -> Any:  # noqa: ASYNC109 -- the library's
         claim = asked(tap)
-        began = self._loop.time()
+        began = 0.0 if timeout is None else self._loop.time()
         try:
             proxy = await plain_acquire(self, timeout)
         except BaseException as error:
@@ -65,6 +68,20 @@ def of_pool(probe: "Probe", kind: Any) -> dict[str, Any]:
         if begun is not None:
             probe.connected(self, connection, begun)
         return connection
+
+    return {
+        "_async__init__": _async__init__,
+        "_acquire": _acquire,
+        "_get_new_connection": _get_new_connection,
+    }
+
+
+def _ending(probe: "Probe", kind: Any) -> dict[str, Any]:
+    plain_expire, plain_close, plain_terminate = (
+        kind.expire_connections,
+        kind.close,
+        kind.terminate,
+    )
 
     async def expire_connections(self: Any) -> None:
         await plain_expire(self)
@@ -82,14 +99,7 @@ def of_pool(probe: "Probe", kind: Any) -> dict[str, Any]:
         plain_terminate(self)
         probe.settle(self)
 
-    return {
-        "_async__init__": _async__init__,
-        "_acquire": _acquire,
-        "_get_new_connection": _get_new_connection,
-        "expire_connections": expire_connections,
-        "close": close,
-        "terminate": terminate,
-    }
+    return {"expire_connections": expire_connections, "close": close, "terminate": terminate}
 
 
 def of_holder(probe: "Probe", pool: Any, kind: Any, *, has_strangers: bool) -> dict[str, Any]:
@@ -123,7 +133,9 @@ def of_holder(probe: "Probe", pool: Any, kind: Any, *, has_strangers: bool) -> d
         return plain_close(self)
 
     def terminate(self: Any) -> None:
-        why[id(self)] = "pool_closed" if self._pool.is_closing() else "error"
+        # The pool restores its floor of connections by terminating those that are dead.
+        is_ending = self.is_connected() or self._pool.is_closing()
+        why[id(self)] = "pool_closed" if is_ending else "error"
         plain_terminate(self)
         why.pop(id(self), None)
 

@@ -120,7 +120,7 @@ def backend_pid(record: Any) -> int | None:
                 pid = ask()
                 return pid if isinstance(pid, int) else None
         pid = getattr(getattr(driver, "info", None), "backend_pid", None)
-    except Exception:  # noqa: BLE001 -- a driver of its own ways; the connection still counts
+    except Exception:
         return None
     return pid if isinstance(pid, int) else None
 
@@ -159,10 +159,11 @@ def settings(pool: Pool) -> dict[str, object]:
         }
     elif isinstance(pool, SingletonThreadPool):
         found["pool_size"] = pool.size
+    reset = pool._reset_on_return
     found |= {
         "pool_recycle": pool._recycle,
         "pool_pre_ping": pool._pre_ping,
-        "pool_reset_on_return": pool._reset_on_return.name.removeprefix("reset_"),
+        "pool_reset_on_return": reset.name.removeprefix("reset_") if reset else None,
     }
     arguments = _arguments(pool, "cparams", {})
     given = {name: _number(arguments.get(name)) for name in _TIMEOUTS}

@@ -3,10 +3,9 @@
 `_connect_live` and `_return_live` are what a checkout pays for; `make bench` counts them.
 """
 
-import asyncio
-import weakref
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc
 from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
@@ -14,37 +13,33 @@ from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 from ..model.claim import CONNECTION, GOT, LOST, PHASES, REASON, REF, RETURNED, Claim, new_claim
 from ..model.origin import SETTING
 from ..model.ports import Live
+from ._sqlalchemy_static import connect_static, return_static
 from .frames import NOWHERE, getframe
 from .owners import NOBODY, of_task, per_thread, running_loop
-from .swap import swap
-from .tap import Tap
 
 if TYPE_CHECKING:
     from .sqlalchemy import Probe
 
-_CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
-
 
 def overrides(probe: "Probe", pool: Pool) -> dict[str, Any]:
     """The methods of the swapped class; each calls the library's own with the same arguments."""
-    kind = type(pool)
+    kind = pool.__class__
     live = probe.tap.sink.live
     methods: dict[str, Any] = {
         "_invoke_creator": _invoke_creator(probe),
         "dispose": _dispose(probe, kind),
         "recreate": _recreate(probe, kind),
+        "_close_connection": _close_connection(probe, kind),
     }
     if pool._pre_ping:
         methods["_do_get"] = _do_get(probe, kind)
     if isinstance(pool, StaticPool):
-        return methods | {"connect": _connect_static(probe, kind)}
-    if isinstance(pool, SingletonThreadPool):
-        methods["connect"] = _connect_thread(probe, kind)
-    elif live is not None:
+        methods["connect"] = connect_static(probe, kind, asked)
+        return methods | {"_do_return_conn": return_static(probe, kind)}
+    if live is not None and not isinstance(pool, SingletonThreadPool):
         methods["connect"] = _connect_live(probe, kind, live)
         return methods | {"_do_return_conn": _return_live(probe, kind, live)}
-    else:
-        methods["connect"] = _connect(probe, kind)
+    methods["connect"] = _connect(probe, kind)
     return methods | {"_do_return_conn": _do_return_conn(probe, kind)}
 
 
@@ -67,17 +62,14 @@ def _connect_live(probe: "Probe", kind: type[Pool], live: Live) -> Callable[[Poo
             if site is None or site.code is not code:
                 site = locator.search()
             claim = [now(), site, owner, setting(), None, None, None, None, None, None, None]
-        except ValueError:  # A shorter stack than the last one.
-            claim = new_claim(now(), locator.search(), owner, setting())
-        except Exception as error:  # noqa: BLE001 -- the host must not notice
-            sink.broke("origin", error)
-            claim = new_claim(now(), NOWHERE, NOBODY, None)
+        except Exception as error:
+            claim = _slow_claim(probe, error)
         number = id(claim)
         pending[number] = claim
         try:
             fairy: Any = plain(self)
         except BaseException as error:
-            sink.failed(claim, _why_failed(error), type(error).__name__)
+            probe.failed(claim, error)
             raise
         try:
             record = fairy._connection_record
@@ -91,8 +83,10 @@ def _connect_live(probe: "Probe", kind: type[Pool], live: Live) -> Callable[[Poo
             claim[CONNECTION] = facts
             claim[GOT] = now()
             holders[number] = claim
-        except Exception as error:  # noqa: BLE001 -- the host must not notice
-            sink.broke("connect", error)
+        except KeyError:
+            _got(probe, claim, fairy, self)
+        except Exception as error:
+            probe.broke("connect", error)
         return fairy
 
     return connect
@@ -106,122 +100,103 @@ def _return_live(probe: "Probe", kind: type[Pool], live: Live) -> Callable[[Pool
     def _do_return_conn(self: Pool, record: Any) -> None:
         claim = holders.pop(id(record), None)
         if claim is None:  # Of a cleared pool, or of a checkout that fails half-way.
-            _return(probe, plain, self, record)
-            return
-        claim[RETURNED] = at = now()
-        fairy = claim[REF]
-        if fairy() is None:
-            claim[REASON] = LOST
-        end(claim)
-        if at >= live.look_at:
-            live.look(at)
+            must_settle = probe.returning(self, record)
+        else:
+            try:
+                claim[RETURNED] = at = now()
+                fairy = claim[REF]
+                if fairy() is None:
+                    claim[REASON] = LOST
+                end(claim)
+                if at >= live.look_at:
+                    live.look(at)
+            except Exception as error:
+                probe.broke("return", error)
+            must_settle = record.dbapi_connection is None and probe.emptied(self, record)
         plain(self, record)
-        if record.dbapi_connection is None:
+        if must_settle:
             probe.settle(self, record)
 
     return _do_return_conn
 
 
+def _slow_claim(probe: "Probe", error: Exception) -> Claim:
+    """For a stack that is shorter than the last one, or when the quick way failed."""
+    sink = probe.tap.sink
+    try:
+        if isinstance(error, ValueError):
+            owner = of_task() if running_loop() else per_thread.owner
+            return new_claim(sink.now(), probe.tap.locator.search(2), owner, SETTING.get())
+        probe.broke("origin", error)
+        return new_claim(sink.now(), NOWHERE, NOBODY, None)
+    except Exception as worse:
+        probe.broke("origin", worse)
+        return new_claim(time.monotonic(), NOWHERE, NOBODY, None)
+
+
+def _got(probe: "Probe", claim: Claim, fairy: Any, pool: Pool) -> None:
+    try:
+        probe.got(claim, fairy._connection_record, pool)
+    except Exception as error:
+        probe.broke("connect", error)
+
+
+def asked(probe: "Probe") -> Claim:
+    try:
+        return probe.tap.asked(1)
+    except Exception as error:
+        probe.broke("origin", error)
+        return new_claim(time.monotonic(), NOWHERE, NOBODY, None)
+
+
 def _connect(probe: "Probe", kind: type[Pool]) -> Callable[[Pool], Any]:
     """`connect` for any sink."""
     plain = kind.connect
-    tap = probe.tap
+    is_per_thread = issubclass(kind, SingletonThreadPool)
 
-    def take(claim: Claim, fairy: Any) -> None:
-        record = fairy._connection_record
-        number = id(record)
-        claim[REF] = record.fairy_ref
-        claim[PHASES] = probe.phases_of(number)
-        tap.sink.got(claim, number, number)
-
-    return _connect_taking(tap, plain, take)
-
-
-def _return(probe: "Probe", plain: Callable[[Pool, Any], None], pool: Pool, record: Any) -> None:
-    is_current = probe.tap.sink.returned(id(record))
-    plain(pool, record)
-    if record.dbapi_connection is None or not is_current:
-        probe.settle(pool, record)
-
-
-def _connect_taking(
-    tap: Tap, plain: Callable[[Pool], Any], take: Callable[[Claim, Any], None]
-) -> Callable[[Pool], Any]:
     def connect(self: Pool) -> Any:
-        claim = tap.asked()
+        if is_per_thread and _has_one(self):
+            return plain(self)
+        claim = asked(probe)
         try:
             fairy: Any = plain(self)
         except BaseException as error:
-            tap.sink.failed(claim, _why_failed(error), type(error).__name__)
+            probe.failed(claim, error)
             raise
-        try:
-            take(claim, fairy)
-        except Exception as error:  # noqa: BLE001 -- the host must not notice
-            tap.sink.broke("connect", error)
+        _got(probe, claim, fairy, self)
         return fairy
 
     return connect
 
 
-def _connect_thread(probe: "Probe", kind: type[Pool]) -> Callable[[Pool], Any]:
+def _has_one(pool: Any) -> bool:
     """SingletonThreadPool gives a thread the fairy that it already has: one checkout, not two."""
-    tap = probe.tap
-
-    def take(claim: Claim, fairy: Any) -> None:
-        if fairy._counter > 1:
-            tap.sink.withdrawn(claim)
-            return
-        number = id(fairy._connection_record)
-        claim[REF] = fairy._connection_record.fairy_ref
-        claim[PHASES] = probe.phases_of(number)
-        tap.sink.got(claim, number, number)
-
-    return _connect_taking(tap, kind.connect, take)
-
-
-def _connect_static(probe: "Probe", kind: type[Pool]) -> Callable[[Pool], Any]:
-    """StaticPool: many fairies of one record, of which the pool sees only the last return."""
-    tap = probe.tap
-    out: set[int] = set()
-
-    def give_back(lease: int) -> None:
-        if lease in out:
-            out.discard(lease)
-            tap.sink.returned(lease)
-
-    def take(claim: Claim, fairy: Any) -> None:
-        lease = id(fairy)
-        claim[REF] = weakref.ref(fairy, lambda _: give_back(lease))
-        plain = type(fairy)._checkin
-
-        def _checkin(fairy: Any, transaction_was_reset: bool = False) -> None:  # noqa: FBT001, FBT002
-            plain(fairy, transaction_was_reset)
-            give_back(lease)
-
-        swap(fairy, probe, _checkin=_checkin)
-        out.add(lease)
-        claim[PHASES] = probe.phases_of(id(fairy._connection_record))
-        tap.sink.got(claim, lease, id(fairy._connection_record))
-
-    return _connect_taking(tap, kind.connect, take)
+    current = getattr(pool._fairy, "current", None)
+    return current is not None and current() is not None
 
 
 def _do_return_conn(probe: "Probe", kind: type[Pool]) -> Callable[[Pool, Any], None]:
     plain = kind._do_return_conn
 
     def _do_return_conn(self: Pool, record: Any) -> None:
-        _return(probe, plain, self, record)
+        must_settle = probe.returning(self, record)
+        plain(self, record)
+        if must_settle:
+            probe.settle(self, record)
 
     return _do_return_conn
 
 
 def _do_get(probe: "Probe", kind: type[Pool]) -> Callable[[Pool], Any]:
     plain = kind._do_get
-    picked, now = probe.picked, probe.tap.sink.now
 
     def _do_get(self: Pool) -> Any:
-        record = plain(self)
-        picked[id(record)] = now()
+        record: Any = plain(self)
+        try:
+            if record.dbapi_connection is not None and not record.fresh:
+                probe.picked[id(record)] = probe.tap.sink.now()
+        except Exception as error:
+            probe.broke("pre-ping", error)
         return record
 
     return _do_get
@@ -229,24 +204,38 @@ def _do_get(probe: "Probe", kind: type[Pool]) -> Callable[[Pool], Any]:
 
 def _invoke_creator(probe: "Probe") -> property:
     """Connecting is timed where the pool keeps its creator; a property outranks the instance."""
-    tap = probe.tap
+    name = "_invoke_creator"
 
     def read(self: Pool) -> Callable[[Any], Any]:
-        creator = vars(self)["_invoke_creator"]
+        if name not in vars(self):
+            raise AttributeError(name)
+        creator = vars(self)[name]
 
         def create(record: Any) -> Any:
-            tap.sink.creating(id(record))
-            began = tap.sink.now()
+            began = probe.opening(record)
             connection = creator(record)
-            probe.opened[id(record)] = tap.sink.now() - began
+            probe.has_opened(record, began)
             return connection
 
         return create
 
     def write(self: Pool, creator: Callable[[Any], Any]) -> None:
-        vars(self)["_invoke_creator"] = creator
+        vars(self)[name] = creator
 
-    return property(read, write)
+    def delete(self: Pool) -> None:
+        del vars(self)[name]
+
+    return property(read, write, delete)
+
+
+def _close_connection(probe: "Probe", kind: type[Pool]) -> Callable[..., None]:
+    plain = kind._close_connection
+
+    def _close_connection(self: Pool, connection: Any, **how: bool) -> None:
+        probe.events.was_stranded(connection)
+        plain(self, connection, **how)
+
+    return _close_connection
 
 
 def _dispose(probe: "Probe", kind: type[Pool]) -> Callable[[Pool], None]:
@@ -270,7 +259,23 @@ def _recreate(probe: "Probe", kind: type[Pool]) -> Callable[[Pool], Pool]:
     return recreate
 
 
-def _why_failed(error: BaseException) -> str:
-    if isinstance(error, exc.TimeoutError | AssertionError):
-        return "timeout"  # AssertionPool does not wait: its limit is reached at once.
-    return "cancelled" if isinstance(error, _CANCELLED) else "connection_error"
+def trim(error: BaseException) -> None:
+    """Of our frames only that of `connect` stays in the traceback."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        if step.tb_next.tb_frame.f_code.co_filename == __file__:
+            step.tb_next = step.tb_next.tb_next
+        else:
+            step = step.tb_next
+
+
+def why_failed(error: BaseException) -> str:
+    """The reason of a failed checkout."""
+    if not isinstance(error, Exception):
+        return "cancelled"
+    if isinstance(error, exc.TimeoutError):
+        return "timeout"
+    # AssertionPool does not wait: its limit is reached at once.
+    words = error.args[0] if isinstance(error, AssertionError) and error.args else ""
+    is_refused = isinstance(words, str) and words.startswith("connection is already checked out")
+    return "timeout" if is_refused else "connection_error"

@@ -15,14 +15,7 @@ from asyncpg.pool import Pool
 
 from ..model.claim import PHASES, REF, Claim
 from ..model.ports import Sink
-from ._asyncpg_facts import (
-    Reach,
-    address_of,
-    facts_of,
-    instance_of,
-    is_background,
-    settings_of,
-)
+from . import _asyncpg_facts as read
 from ._asyncpg_hooks import of_holder, of_pool, strangers, tell_cleared
 from .swap import restore, swap
 from .tap import Tap
@@ -32,8 +25,10 @@ _Answer = TypeVar("_Answer")
 
 LIBRARY: Final = "asyncpg"
 
-#: Before 0.32 a connection that the server closes while it is idle tells nobody.
-_SILENT: Final = "closed by the server while idle: seen at the next connect"
+#: Before 0.32 a connection tells nobody.
+_SILENT: Final = ("closed by the server while idle: seen at the next connect",)
+#: Where a pool's own class keeps the pool.
+_SELF: Final = "_pool_dashboard_pool"
 
 
 def pool_of(target: object) -> Pool | None:
@@ -75,26 +70,26 @@ class Probe:
         """Hook `pool`, and its holders if it has them already."""
         self.tap = Tap(sink)
         self.kind = type(pool).__name__
-        self.limited = () if "_pool_holder" in asyncpg.Connection.__slots__ else (_SILENT,)
-        self.address = address_of(pool._connect_args, pool._connect_kwargs)
+        self.limited = () if "_pool_holder" in asyncpg.Connection.__slots__ else _SILENT
+        self.address = read.address_of(pool._connect_args, pool._connect_kwargs)
         self.is_stopped = False
-        self._settings = settings_of(pool)
+        self._settings = read.settings_of(pool)
         self._limits = (pool._maxsize, pool._maxsize, pool._minsize)
         #: Each connection's number and its pool's generation at the time, by its identity.
         self._book: dict[int, tuple[int, int]] = {}
         self._numbers = itertools.count(1)
         #: Holders whose checkout was told.
         self._out: set[int] = set()
-        #: By holder: when its release and its `setup` began, and why it is being closed.
+        #: By holder: when its release and `setup` began, and why it is being closed.
         self.releasing: dict[int, float] = {}
         self.setting_up: dict[int, float] = {}
         self.why: dict[int, str] = {}
         #: Seconds that opening took, by connection, until a claim takes them.
         self._opened: dict[int, float] = {}
-        self._reaches: dict[int, Reach] = {}
-        #: A pool takes no weak reference; its class and, once there are some, its holders do.
-        self._holder: weakref.ref[Any] | None = None
-        swap(pool, self, **of_pool(self, type(pool)))
+        self._reaches: dict[int, read.Reach] = {}
+        self._is_complete = False
+        # A pool takes no weak reference, but its class of its own does, and refers to it.
+        swap(pool, self, **{_SELF: pool}, **of_pool(self, type(pool)))
         self._class = weakref.ref(type(pool))
         self.hook_holders(pool)
         for holder in pool._holders:
@@ -103,13 +98,13 @@ class Probe:
     @property
     def is_gone(self) -> bool:
         """Whether the pool was collected."""
-        return (self._class() if self._holder is None else self._holder()) is None
+        return self._class() is None
 
     @property
     def pool(self) -> Any:
-        """The pool, None before it was initialised or when it is gone."""
-        holder: Any = None if self._holder is None else self._holder()
-        return None if holder is None else holder._pool
+        """The pool, None when it is gone or no longer watched."""
+        kind = self._class()
+        return None if kind is None else vars(kind).get(_SELF)
 
     def point_at(self, sink: Sink) -> None:
         """From here on everything goes to `sink`."""
@@ -122,15 +117,16 @@ class Probe:
             if holder._con is None or id(holder._con) not in self._book:
                 continue
             number, _ = self._book[id(holder._con)]
-            sink.known(number, facts_of(holder._con, sink.now()))
+            sink.known(number, read.facts_of(holder._con, sink.now()))
             if id(holder) in self._out:
                 sink.adopted(id(holder), number, self._reaches[id(holder)])
 
     def detach(self) -> None:
         """Put every class back."""
         self.is_stopped = True
-        pool = self.pool or instance_of(self._class())
+        pool = self.pool
         if pool is not None:
+            delattr(type(pool), _SELF)
             restore(pool)
             for holder in pool._holders:
                 restore(holder)
@@ -138,7 +134,7 @@ class Probe:
     def settings(self) -> Mapping[str, object]:
         """Options of `create_pool` and `connect`, as they are in force; functions by name."""
         pool = self.pool
-        return self._settings if pool is None else settings_of(pool)
+        return self._settings if pool is None else read.settings_of(pool)
 
     def limits(self) -> tuple[int | None, int | None, int | None]:
         """`max_size` twice, and `min_size`, below which the pool does not shrink."""
@@ -147,26 +143,25 @@ class Probe:
     def own_counts(self) -> tuple[int, int] | None:
         """By `get_size()` and `get_idle_size()`, which look at each holder."""
         pool = self.pool
-        if pool is None:
-            return 0, 0
         try:
-            idle = pool.get_idle_size()
-            return pool.get_size() - idle, idle
+            idle = pool.get_idle_size() if pool is not None else 0
+            return (pool.get_size() - idle, idle) if pool is not None else (0, 0)
         except AttributeError:  # Asked in another thread, just when a connection went.
             return None
 
     @_quiet
     def hook_holders(self, pool: Any) -> None:
         """The slots: there are none before the pool is initialised, and then all."""
-        if self._holder is not None or not pool._holders:
+        if self._is_complete or not pool._holders:
             return
+        self._is_complete = True
         first, *others = pool._holders
-        self._reaches = {id(each): Reach(each, self.releasing) for each in pool._holders}
+        for place, holder in enumerate(pool._holders):
+            self._reaches[id(holder)] = read.Reach(self, place)
         kind, has_strangers = type(first), strangers(pool)
         swap(first, self, **of_holder(self, pool, kind, has_strangers=has_strangers))
         for holder in others:
             holder.__class__ = type(first)
-        self._holder = weakref.ref(first)
 
     @_quiet
     def catch_up(self, holder: Any) -> None:
@@ -174,14 +169,17 @@ class Probe:
         connection, sink = holder._con, self.tap.sink
         if connection is None or connection.is_closed():
             return
-        if id(connection) not in self._book:
-            number = next(self._numbers)
-            self._book[id(connection)] = number, holder._pool._generation
-            sink.known(number, facts_of(connection, sink.now()))
+        number = self._number_of(holder._pool, connection)
         if holder._in_use is not None and id(holder) not in self._out:
             self._out.add(id(holder))
-            number, _ = self._book[id(connection)]
             sink.adopted(id(holder), number, self._reaches[id(holder)])
+
+    def _number_of(self, pool: Any, connection: Any) -> int:
+        if id(connection) not in self._book:
+            number = next(self._numbers)
+            self._book[id(connection)] = number, pool._generation
+            self.tap.sink.known(number, read.facts_of(connection, self.tap.sink.now()))
+        return self._book[id(connection)][0]
 
     @_quiet
     def connecting(self, pool: Any) -> tuple[int, int, float]:
@@ -197,17 +195,16 @@ class Probe:
         """A connection was opened; the holder takes it in the same step, or closes it."""
         number, generation, began = begun
         sink, now = self.tap.sink, self.tap.sink.now()
-        facts = facts_of(connection, now, now - began)
+        facts = read.facts_of(connection, now, now - began)
         if "," in self.address:
-            host, port = connection._addr[:2]
-            facts.host = f"{host}:{port}"
+            facts.host = read.host_of(connection)
         self._book[id(connection)] = number, generation
         sink.created(number, facts)
         if pool.is_closing():
             self.closed(id(connection), "pool_closed")
         elif connection.is_closed():
             self.closed(id(connection), "error")
-        elif not is_background(pool):
+        elif not read.is_background(pool):
             self._opened[number] = now - began
 
     def take(self, claim: Claim, proxy: Any) -> None:
@@ -219,7 +216,8 @@ class Probe:
             if proxy._holder._proxy is not proxy:  # Taken back before it arrived.
                 sink.failed(claim, "connection_error", None)
                 return
-            lease, (number, _) = id(proxy._holder), self._book[id(proxy._con)]
+            lease = id(proxy._holder)
+            number = self._number_of(proxy._holder._pool, proxy._con)
             if self._opened or self.setting_up:
                 claim[PHASES] = self._phases(lease, number)
             claim[REF] = self._reaches[lease]
@@ -271,7 +269,7 @@ class Probe:
             is_spent = protocol is not None and protocol.queries_count >= holder._max_queries
             return "stale" if is_spent or holder._generation != pool._generation else "error"
         # A timer that was set before the watch calls the library's own function: nothing to hook.
-        is_timer = holder._in_use is None and holder._inactive_callback is None
+        is_timer = holder._in_use is None and (self.limited or holder._inactive_callback is None)
         return "idle" if is_timer and connection._aborted and holder._max_inactive_time else "error"
 
     @_quiet
@@ -302,8 +300,3 @@ class Probe:
         """`close()` or `terminate()` was called."""
         if pool._initialized and not pool.is_closing():
             self.tap.sink.pool_closed()
-
-    @_quiet
-    def pool_closed(self) -> None:
-        """The pool could not be initialised."""
-        self.tap.sink.pool_closed()

@@ -16,11 +16,16 @@ from ..model.claim import (
     Claim,
     Connection,
     is_unreferenced,
+    new_claim,
     request_of,
 )
 from ..model.origin import CallSite, Owner
 from ..model.ports import Sink
+from .frames import UNKNOWN
+from .owners import NOBODY
 
+#: Connections that are being opened at once; more have failed.
+_MOST_OPENING: Final = 1000
 
 
 class Tee:
@@ -39,8 +44,7 @@ class Tee:
         """Each sink gets a claim."""
         copies = []
         for sink in tuple(self._sinks):
-            copy = list(claim)
-            copy[ASKED] = sink.now()
+            copy = self._copy(claim, sink)
             copies.append((sink, copy))
             sink.asked(copy)
         self._copies[id(claim)] = copies
@@ -49,9 +53,15 @@ class Tee:
         """Who knows this claim; those that waited before there were several know it itself."""
         copies = self._copies.pop(id(claim), None)
         if copies is None:
-            copies = [(sink, claim if place == 0 else list(claim))
-                      for place, sink in enumerate(tuple(self._sinks))]
-        return copies
+            sinks = tuple(self._sinks)
+            known = [(sink, claim) for sink in sinks[:1]]
+            return known + [(sink, self._copy(claim, sink)) for sink in sinks[1:]]
+        return [(sink, copy) for sink, copy in copies if sink in self._sinks]
+
+    def _copy(self, claim: Claim, sink: Sink) -> Claim:
+        copy = list(claim)
+        copy[ASKED] += sink.now() - self.now()
+        return copy
 
     def got(self, claim: Claim, lease: int, connection: int) -> None:
         """Each sink's claim has its connection."""
@@ -71,7 +81,7 @@ class Tee:
 
     def returned(self, lease: int, phases: dict[str, float] | None = None) -> bool:
         """Each sink's claim was returned."""
-        return all([sink.returned(lease, phases) for sink in tuple(self._sinks)])
+        return min([sink.returned(lease, phases) for sink in tuple(self._sinks)], default=True)
 
     def created(self, connection: int, facts: Connection) -> None:
         """Each sink numbers its connections itself."""
@@ -107,13 +117,13 @@ _SELDOM: Final = {
 }
 
 
-def _own(
-    facts: Connection, theirs: Callable[[], float], ours: Callable[[], float]
-) -> Connection:
+def _own(facts: Connection, theirs: Callable[[], float], ours: Callable[[], float]) -> Connection:
     born = ours() - (theirs() - facts.born)
-    return Connection(
+    own = Connection(
         born, create_time=facts.create_time, backend_pid=facts.backend_pid, host=facts.host
     )
+    own.is_open = facts.is_open
+    return own
 
 
 class Emitter:
@@ -137,14 +147,16 @@ class Emitter:
         self._numbers = itertools.count(1)
         self._claims: dict[int, int] = {}
         self._out: dict[int, tuple[int, Claim]] = {}
+        self._cleared: set[int] = set()
         self._connections: dict[int, Connection] = {}
-        self._count = itertools.count(1)
-        self.errors = 0
+        #: Numbers of connections that are being opened.
+        self._opening: dict[int, int] = {}
+        self._count, self.errors = itertools.count(1), 0
 
     def _emit(self, kind: type[events.PoolEvent], **facts: Any) -> None:
         try:
             self._emit_to(kind(pool=self.pool, **facts))
-        except Exception:  # noqa: BLE001 -- the host must not notice
+        except Exception:
             self.errors += 1
 
     def opened(self, library: str) -> None:
@@ -167,8 +179,9 @@ class Emitter:
 
     def got(self, claim: Claim, lease: int, connection: int) -> None:
         """CheckedOut."""
-        number = self._claims.pop(id(claim), 0)
+        number = self._claims.pop(id(claim), 0) or next(self._numbers)
         facts = self._connections.get(connection) or self._known(connection)
+        facts.uses += 1
         claim[CONNECTION], claim[GOT] = facts, self.now()
         self._out[lease] = (number, claim)
         self._emit(
@@ -183,7 +196,7 @@ class Emitter:
 
     def failed(self, claim: Claim, reason: str, error: str | None) -> None:
         """CheckoutFailed."""
-        number = self._claims.pop(id(claim), 0)
+        number = self._claims.pop(id(claim), 0) or next(self._numbers)
         now = self.now()
         self._emit(
             events.CheckoutFailed,
@@ -203,6 +216,8 @@ class Emitter:
         number, claim = self._out.pop(lease, (0, None))
         if claim is None:
             return True
+        is_current = lease not in self._cleared
+        self._cleared.discard(lease)
         now = self.now()
         self._emit(
             events.CheckedIn,
@@ -213,16 +228,22 @@ class Emitter:
             phases={**(claim[PHASES] or {}), **(phases or {})},
             **self._origin(claim, number),
         )
-        return True
+        return is_current
 
-    def adopted(
-        self, lease: int, connection: int, ref: Callable[[], object | None] | None
-    ) -> None:
-        """Nothing is known of who asked: no event."""
+    def adopted(self, lease: int, connection: int, ref: Callable[[], object | None] | None) -> None:
+        """No event, as nothing is known of who asked; its return will be one."""
+        now = self.now()
+        claim = new_claim(now, UNKNOWN, NOBODY, None)
+        claim[GOT], claim[REF] = now, ref
+        claim[CONNECTION] = self._connections.get(connection) or self._known(connection)
+        self._out[lease] = (next(self._numbers), claim)
 
     def creating(self, connection: int) -> None:
         """ConnectionCreated; the number is that which it will have when it is ready."""
-        self._emit(events.ConnectionCreated, at=self.now(), connection=0)
+        if len(self._opening) > _MOST_OPENING:
+            self._opening.clear()  # Attempts that failed, each under a number of its own.
+        number = self._opening[connection] = next(self._count)
+        self._emit(events.ConnectionCreated, at=self.now(), connection=number)
 
     def created(self, connection: int, facts: Connection) -> None:
         """ConnectionReady."""
@@ -238,7 +259,7 @@ class Emitter:
 
     def known(self, connection: int, facts: Connection) -> None:
         """Only numbered."""
-        facts.number = next(self._count)
+        facts.number = self._opening.pop(connection, 0) or next(self._count)
         self._connections[connection] = facts
 
     def _known(self, connection: int) -> Connection:
@@ -250,15 +271,11 @@ class Emitter:
         """ConnectionClosed."""
         facts = self._connections.pop(connection, None)
         now = self.now()
-        self._emit(
-            events.ConnectionClosed,
-            at=now,
-            connection=facts.number if facts is not None else 0,
-            reason=reason,
-            age=now - facts.born if facts is not None else None,
-            uses=facts.uses if facts is not None else 0,
-            backend_pid=facts.backend_pid if facts is not None else None,
-        )
+        known: dict[str, Any] = {"connection": 0}
+        if facts is not None:
+            known = {"connection": facts.number, "age": now - facts.born, "uses": facts.uses}
+            known["backend_pid"] = facts.backend_pid
+        self._emit(events.ConnectionClosed, at=now, reason=reason, **known)
 
     def dropped(self, connection: int) -> None:
         """An empty slot less: no event."""
@@ -272,6 +289,7 @@ class Emitter:
     def cleared(self) -> None:
         """PoolCleared."""
         self._connections.clear()
+        self._cleared.update(self._out)
         self._emit(events.PoolCleared, at=self.now())
 
     def pool_closed(self) -> None:

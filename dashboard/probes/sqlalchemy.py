@@ -5,49 +5,29 @@ goes through `Pool._do_return_conn`; every new connection through `Pool._invoke_
 """
 
 import contextlib
-import sys
+import logging
 import time
 import weakref
-from collections.abc import Iterator, Mapping
-from types import FrameType
+from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Engine, event, exc
-from sqlalchemy.pool import (
-    AssertionPool,
-    AsyncAdaptedQueuePool,
-    Pool,
-    QueuePool,
-    SingletonThreadPool,
-    StaticPool,
-)
-from sqlalchemy.pool.base import _finalize_fairy
+from sqlalchemy import Engine
+from sqlalchemy.pool import Pool, StaticPool
 
-from ..model.claim import Connection
+from ..model.claim import PHASES, REF, Claim, Connection
 from ..model.ports import Sink
-from ._sqlalchemy_hooks import overrides
+from . import _sqlalchemy_facts as facts
+from ._sqlalchemy_events import Events, guarded
+from ._sqlalchemy_hooks import overrides, trim, why_failed
+from ._sqlalchemy_static import Fairies
 from .swap import restore, swap
 from .tap import Tap
 
 LIBRARY: Final = "sqlalchemy"
 
-#: Which of the library's functions is closing a connection, and what that means.
-_CLOSERS: Final = {
-    "invalidate": "error",
-    "get_connection": "stale",
-    "dispose": "pool_closed",
-    "_do_return_conn": "idle",
-    "_cleanup": "idle",
-}
-_CLOSER_DEPTH: Final = 12
-_BACKENDS: Final = {
-    "postgresql": "PostgreSQL",
-    "mysql": "MySQL",
-    "mariadb": "MariaDB",
-    "sqlite": "SQLite",
-    "oracle": "Oracle",
-    "mssql": "SQL Server",
-}
+#: A probe that failed so often is in the way.
+_STRIKES: Final = 10
+_log: Final = logging.getLogger("dashboard")
 
 
 def pool_of(target: object) -> Pool | None:
@@ -61,7 +41,8 @@ def pool_of(target: object) -> Pool | None:
 def attach(target: object, sink: Sink) -> "Probe":
     """Watch the pool behind `target`, live or fresh."""
     pool = pool_of(target)
-    assert pool is not None
+    if pool is None:
+        raise TypeError(type(target).__qualname__)
     return Probe(pool, sink, getattr(target, "sync_engine", target))
 
 
@@ -74,25 +55,22 @@ class Probe:
         """Hook `pool`; `engine` names the database."""
         self.tap = Tap(sink)
         self.limited: tuple[str, ...] = ()
-        self.kind = type(pool).__name__
-        self.backend, self.address = _place(engine, pool)
+        self.kind = pool.__class__.__name__
+        self.backend, self.address = facts.place(engine, pool)
         self._pools: list[weakref.ref[Pool]] = []
-        self._is_cleared = self._is_stopped = False
+        #: Whether it was cleared and not used since; whether the watch ended.
+        self.is_cleared = self.is_stopped = False
+        self._strikes = 0
         #: Seconds that opening took, by record, until a claim takes them.
         self.opened: dict[int, float] = {}
         #: When a record left the queue, by record: what follows is pre-ping.
         self.picked: dict[int, float] = {}
-        #: Records by the identity of the connection that was detached from them.
-        self._detached: dict[int, int] = {}
-        self._listeners = (
-            ("connect", self._on_connect),
-            ("close", self._on_close),
-            ("detach", self._on_detach),
-            ("close_detached", self._on_close_detached),
-        )
-        for name, listener in self._listeners:
-            event.listen(pool, name, listener)
+        #: Records of a cleared pool that were taken since: callers were waiting for them.
+        self.late: set[int] = set()
+        self.events = Events(self)
+        self.fairies = Fairies(self)
         self._hook(pool)
+        self.events.listen(pool)
         self.adopt(sink)
 
     @property
@@ -107,73 +85,147 @@ class Probe:
 
     def detach(self) -> None:
         """Put every class back and remove the listeners."""
-        self._is_stopped = True
-        for pool in filter(None, (each() for each in self._pools)):
+        self.is_stopped = True
+        for pool in self._alive():
             restore(pool)
-            for name, listener in self._listeners:
-                # A new generation's listeners are copies: removed with the first's.
-                with contextlib.suppress(exc.InvalidRequestError):
-                    event.remove(pool, name, listener)
+            self.events.remove(pool)
 
     def settings(self) -> Mapping[str, object]:
         """Options of `create_engine`, as they are in force."""
         pool = self.pool
-        return {} if pool is None else _settings(pool)
+        return {} if pool is None else facts.settings(pool)
 
     def limits(self) -> tuple[int | None, int | None, int | None]:
-        """Size, max and idle_min; a QueuePool opens lazily, so idle_min is None."""
-        pool = self.pool
-        if isinstance(pool, QueuePool):
-            size, overflow = pool.size(), pool._max_overflow
-            return size, (None if overflow == -1 else size + overflow), None
-        if isinstance(pool, SingletonThreadPool):
-            return pool.size, None, None
-        if isinstance(pool, StaticPool):
-            return 1, None, None
-        return (1, 1, None) if isinstance(pool, AssertionPool) else (None, None, None)
+        """Size, max and idle_min; None where there is no bound."""
+        return facts.limits(self.pool)
 
     def own_counts(self) -> tuple[int, int] | None:
-        """`checkedout()` and `checkedin()`; only queue pools count."""
+        """The pool's own (used, idle)."""
+        return facts.own_counts(self.pool)
+
+    def point_at(self, sink: Sink) -> None:
+        """From here on everything goes to `sink`: hooks are made for their sink."""
+        self.tap.sink = sink
+        for pool in self._alive():
+            swap(pool, self, **overrides(self, pool))
+
+    def adopt(self, sink: Sink) -> None:
+        """Tell `sink` of every connection that there is."""
         pool = self.pool
-        if not isinstance(pool, QueuePool):
-            return None
-        queue: Any = pool._pool
-        if isinstance(pool, AsyncAdaptedQueuePool) and "_queue" not in vars(queue):
-            return 0, 0  # Reading it would create it, bound to the reader's event loop.
-        return pool.checkedout(), pool.checkedin()
-
-    def _hook(self, pool: Pool) -> None:
-        swap(pool, self, **overrides(self, pool))
-        self._pools = [each for each in self._pools if each() is not None]
-        self._pools.append(weakref.ref(pool))
-
-    def was_disposed(self, pool: Pool) -> None:
-        """Every idle connection was closed; those that are out are no longer the pool's."""
-        if pool is self.pool and not self._is_stopped:
-            self._is_cleared = True
-            self.tap.sink.cleared()
-
-    def move_to(self, pool: Pool) -> None:
-        """`pool` takes the place of the one that was disposed of."""
-        if self._is_stopped:
+        if pool is None:
             return
-        if not self._is_cleared:
-            self.tap.sink.cleared()
-        self._is_cleared = False
-        self._hook(pool)
+        out = list(facts.checked_out(pool))
+        told = []
+        for record in {id(each): each for each in [*dict(out), *facts.kept(pool)]}.values():
+            connection = self.facts_of(record, time.time() - record.starttime)
+            sink.known(id(record), connection)
+            told.append((record, connection))
+        live = sink.live
+        for record, fairy in out:
+            is_static = isinstance(pool, StaticPool)
+            lease = id(fairy) if is_static else id(record)
+            if live is not None and lease in live.open:
+                continue  # It was taken since the hooks are there.
+            ref = self.fairies.follow(fairy) if is_static else weakref.ref(fairy)
+            sink.adopted(lease, id(record), ref)
+            if record.fairy_ref is None:
+                sink.returned(lease)  # It came back before the sink knew it.
+        for record, connection in told:
+            if record.dbapi_connection is None and record not in facts.kept(pool):
+                connection.is_open = False  # It was closed before the sink knew it.
+                sink.dropped(id(record))
 
-    def settle(self, pool: Pool, record: Any) -> None:
-        """A record without a connection, or of a cleared pool, was returned: is it kept?"""
+    def broke(self, where: str, error: BaseException) -> None:
+        """Counted; a probe that goes on failing stops itself, and the host goes on."""
+        with contextlib.suppress(Exception):
+            self._strikes += 1
+            self.tap.sink.broke(where, error)
+            if self._strikes == _STRIKES:
+                self.is_stopped = True
+                self.limited = (*self.limited, "everything: the probe failed and was stopped")
+                for pool in self._alive():
+                    restore(pool)
+                kind = type(error).__name__
+                _log.warning("no longer watching a %s: %s at %s", self.kind, kind, where)
+
+    @guarded("failed")
+    def failed(self, claim: Claim, error: BaseException) -> None:
+        """The host's own exception passes through here on its way."""
+        trim(error)
+        self.tap.sink.failed(claim, why_failed(error), type(error).__name__)
+
+    def got(self, claim: Claim, record: Any, pool: Pool) -> None:
+        """The slow way in, for every sink and every generation of the pool."""
+        number = lease = id(record)
+        claim[REF] = record.fairy_ref
+        claim[PHASES] = claim[PHASES] or self.phases_of(number)
+        if pool is not self.pool:
+            self.late.add(number)
+            number = lease = -number
+        self.tap.sink.got(claim, lease, number)
+
+    def returning(self, pool: Pool, record: Any) -> bool:
+        """The slow way back, before the pool has it; whether to `settle` afterwards."""
+        must_settle = False
         try:
-            if pool is not self.pool or self._is_stopped:
-                return
-            if not any(each is record for each in _idle(pool)):
-                self.tap.sink.dropped(id(record))
-            elif record.dbapi_connection is not None:
-                facts = Connection(self.tap.sink.now(), backend_pid=_backend_pid(record))
-                self.tap.sink.known(id(record), facts)
-        except Exception as error:  # noqa: BLE001 -- the host must not notice
-            self.tap.sink.broke("return", error)
+            number = id(record)
+            if number in self.late:
+                self.late.discard(number)
+                self.tap.sink.returned(-number)
+                if record.dbapi_connection is not None:
+                    self.tap.sink.closed(-number, "pool_closed")
+            else:
+                must_settle = not self.tap.sink.returned(number)
+                if record.dbapi_connection is None:
+                    must_settle = self.emptied(pool, record)
+        except Exception as error:
+            self.broke("return", error)
+        return must_settle
+
+    def emptied(self, pool: Pool, record: Any) -> bool:
+        """A record comes back without its connection: it was closed before, or is detached."""
+        try:
+            if facts.is_detaching() and not self.is_stopped:
+                self.tap.sink.detached(id(record), keeps_slot=pool is self.pool)
+        except Exception as error:
+            self.broke("detach", error)
+        return True
+
+    def replaced(self, number: int) -> None:
+        """A StaticPool dropped its record for another; softly invalidated ones are not closed."""
+        if self.events.has_open(number):
+            self.tap.sink.closed(number, "stale")
+        else:
+            self.tap.sink.dropped(number)
+
+    @guarded("return")
+    def settle(self, pool: Pool, record: Any) -> None:
+        """Look whether a record that came back empty, or of a cleared pool, is kept."""
+        if pool is not self.pool or self.is_stopped:
+            return
+        sink, number = self.tap.sink, id(record)
+        is_known = sink.live is None or number in sink.live.connections
+        if not any(each is record for each in facts.kept(pool)):
+            self.opened.pop(number, None)
+            self.picked.pop(number, None)
+            sink.dropped(number)
+        elif record.dbapi_connection is not None or not is_known:
+            self.is_cleared = False
+            sink.known(number, self.facts_of(record))
+
+    def opening(self, record: Any) -> float:
+        """The library calls its creator; answers the time."""
+        try:
+            self.tap.sink.creating(id(record))
+            return self.tap.sink.now()
+        except Exception as error:
+            self.broke("connecting", error)
+            return 0.0
+
+    @guarded("connecting")
+    def has_opened(self, record: Any, began: float) -> None:
+        """The creator answered."""
+        self.opened[id(record)] = self.tap.sink.now() - began
 
     def phases_of(self, number: int) -> dict[str, float] | None:
         """Seconds of this checkout spent in connecting and in pre-ping."""
@@ -182,136 +234,46 @@ class Probe:
         phases = {} if opened is None else {"connect": opened}
         if picked is not None:
             pinged = self.tap.sink.now() - picked - (opened or 0.0)
-            if opened is None or pinged > 0:
-                phases["pre_ping"] = pinged
+            phases["pre_ping"] = max(pinged, 0.0)
         return phases or None
 
-    def point_at(self, sink: Sink) -> None:
-        """From here on everything goes to `sink`: hooks are made for their sink."""
-        self.tap.sink = sink
-        for pool in filter(None, (each() for each in self._pools)):
-            restore(pool)
-            swap(pool, self, **overrides(self, pool))
+    @guarded("dispose")
+    def was_disposed(self, pool: Pool) -> None:
+        """Every idle connection was closed; those that are out are no longer the pool's."""
+        if pool is self.pool and not self.is_stopped:
+            self._clear()
 
-    def adopt(self, sink: Sink) -> None:
-        """Tell `sink` of every connection that there is."""
-        pool = self.pool
-        if pool is None:
+    @guarded("dispose")
+    def move_to(self, pool: Pool) -> None:
+        """`pool` takes the place of the one that was disposed of."""
+        if self.is_stopped:
             return
-        out = {id(record): (record, fairy) for record, fairy in _checked_out(pool)}
-        for record in (*(record for record, _ in out.values()), *_idle(pool)):
-            age = time.time() - record.starttime
-            facts = Connection(sink.now() - age, backend_pid=_backend_pid(record))
-            sink.known(id(record), facts)
-        for number, (record, fairy) in out.items():
-            lease = id(fairy) if isinstance(pool, StaticPool) else number
-            sink.adopted(lease, number, weakref.ref(fairy))
+        if not self.is_cleared:
+            self._clear()
+        self.is_cleared = False
+        self._hook(pool)
 
-    def _on_connect(self, _: object, record: Any) -> None:
-        if self._is_stopped:
-            return
-        try:
-            took = self.opened.get(id(record))
-            facts = Connection(
-                self.tap.sink.now(), create_time=took, backend_pid=_backend_pid(record)
-            )
-            self.tap.sink.created(id(record), facts)
-        except Exception as error:  # noqa: BLE001
-            self.tap.sink.broke("connect event", error)
+    def _clear(self) -> None:
+        self.is_cleared = True
+        self.events.forget()
+        self.tap.sink.cleared()
 
-    def _on_close(self, _: object, record: Any) -> None:
-        if self._is_stopped:
-            return
-        try:
-            reason = _why_closed()
-            # After these the record stays in the pool and counts as checked in.
-            self.tap.sink.closed(id(record), reason, keeps_slot=reason in {"error", "stale"})
-        except Exception as error:  # noqa: BLE001
-            self.tap.sink.broke("close event", error)
+    def _hook(self, pool: Pool) -> None:
+        swap(pool, self, **overrides(self, pool))
+        self._pools = [each for each in self._pools if each() is not None]
+        self._pools.append(weakref.ref(pool))
 
-    def _on_detach(self, connection: object, record: Any) -> None:
-        if not self._is_stopped:
-            self._detached[id(connection)] = id(record)
-            self.tap.sink.detached(id(record), keeps_slot=True)
+    def _alive(self) -> list[Pool]:
+        return [pool for each in self._pools if (pool := each()) is not None]
 
-    def _on_close_detached(self, connection: object) -> None:
-        number = self._detached.pop(id(connection), None)
-        if number is not None and not self._is_stopped:
-            self.tap.sink.closed(number, "detached")
-
-
-def _why_closed() -> str:
-    frame: FrameType | None = sys._getframe(2)
-    for _ in range(_CLOSER_DEPTH):
-        if frame is None:
-            break
-        reason = _CLOSERS.get(frame.f_code.co_name)
-        if reason is not None:
-            return reason
-        frame = frame.f_back
-    return "idle"
-
-
-def _checked_out(pool: Pool) -> Iterator[tuple[Any, Any]]:
-    """Records that are out and their fairies, from the finalizers that guard each fairy."""
-    for info in list(weakref.finalize._registry.values()):  # type: ignore[attr-defined]
-        if info.func is _finalize_fairy and info.args[2] is pool:
-            fairy = info.weakref()
-            if fairy is not None and fairy.dbapi_connection is not None:
-                yield info.args[1], fairy
-
-
-def _idle(pool: Pool) -> list[Any]:
-    """Records that wait in the pool, by the kind of pool."""
-    if isinstance(pool, QueuePool):
-        queue: Any = pool._pool
-        if isinstance(pool, AsyncAdaptedQueuePool):
-            inner = vars(queue).get("_queue")
-            return list(inner._queue) if inner is not None else []
-        return list(queue.queue)
-    if isinstance(pool, StaticPool):
-        return [record] if (record := vars(pool).get("connection")) is not None else []
-    if isinstance(pool, SingletonThreadPool):
-        return list(pool._all_conns)
-    return [pool._conn] if isinstance(pool, AssertionPool) and pool._conn is not None else []
-
-
-def _backend_pid(record: Any) -> int | None:
-    """The server's process behind a connection, where the driver knows it without asking."""
-    driver = record.driver_connection
-    for name in ("get_server_pid", "get_backend_pid", "thread_id"):
-        ask = getattr(driver, name, None)
-        if callable(ask):
-            pid = ask()
-            return pid if isinstance(pid, int) else None
-    pid = getattr(getattr(driver, "info", None), "backend_pid", None)
-    return pid if isinstance(pid, int) else None
-
-
-def _place(engine: object, pool: Pool) -> tuple[str, str]:
-    """The database's kind and its `host:port/database`, never user, password or query."""
-    name = getattr(pool._dialect, "name", "")
-    backend = _BACKENDS.get(name, name)
-    if not isinstance(engine, Engine):
-        return backend, ""
-    url = engine.url
-    host = f"{url.host or ''}{f':{url.port}' if url.port else ''}"
-    return backend, f"{host}/{url.database}" if url.database and host else url.database or host
-
-
-def _settings(pool: Pool) -> dict[str, object]:
-    settings: dict[str, object] = {"poolclass": pool.__class__.__name__}
-    if isinstance(pool, QueuePool):
-        settings |= {
-            "pool_size": pool.size(),
-            "max_overflow": pool._max_overflow,
-            "pool_timeout": pool._timeout,
-            "pool_use_lifo": pool._pool.use_lifo,
-        }
-    elif isinstance(pool, SingletonThreadPool):
-        settings["pool_size"] = pool.size
-    return settings | {
-        "pool_recycle": pool._recycle,
-        "pool_pre_ping": pool._pre_ping,
-        "pool_reset_on_return": pool._reset_on_return.name.removeprefix("reset_"),
-    }
+    def facts_of(self, record: Any, age: float = 0.0) -> Connection:
+        """What is known of a record's connection."""
+        is_open = record.dbapi_connection is not None
+        now = self.tap.sink.now()
+        connection = Connection(
+            now - age if is_open else now,
+            create_time=self.opened.get(id(record)),
+            backend_pid=facts.backend_pid(record) if is_open else None,
+        )
+        connection.is_open = is_open
+        return connection

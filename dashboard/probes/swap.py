@@ -31,6 +31,15 @@ def swap(obj: Any, probe: object, **overrides: Any) -> None:
 def subclass(original: type, **overrides: Any) -> type:
     """A class that passes for `original`."""
 
+    def reduce(self: Any, protocol: Any) -> Any:
+        """Copies and pickles are of the original class."""
+        plain: Any = original.__reduce_ex__
+        made = plain(self, protocol)
+        if not isinstance(made, tuple):
+            return made
+        call, args, *rest = made
+        return (call, tuple(original if each is type(self) else each for each in args), *rest)
+
     def fill(namespace: dict[str, Any]) -> None:
         namespace.update(
             __slots__=(),
@@ -39,6 +48,7 @@ def subclass(original: type, **overrides: Any) -> type:
             __doc__=original.__doc__,
             # Whoever else swaps the class by assignment finds it assignable.
             __class__=property(lambda _: original, _set_class),
+            __reduce_ex__=reduce,
             **overrides,
         )
 

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from struct import pack
-from typing import Final
+from typing import Final, NamedTuple
 
 #: Rows kept for each pool at the most.
 MOST: Final = 100_000
@@ -43,6 +43,18 @@ class Request:
     owner: int
     connection: int
     outcome: str
+
+
+class Rows(NamedTuple):
+    """Copies of columns, oldest row first: for those who count in C."""
+
+    asked: "array[float]"
+    wait: "array[float]"
+    hold: "array[float]"
+    site: "array[int]"
+    owner: "array[int]"
+    connection: "array[int]"
+    outcome: "array[int]"
 
 
 class Trace:
@@ -95,6 +107,13 @@ class Trace:
         for name, column in self._columns.items():
             self._columns[name] = (column[self._start :] + column[: self._start])[-self._most :]
         self._start = 0
+
+    def newest(self, count: int) -> Rows:
+        """The last `count` rows; a row that is being written meanwhile may be torn."""
+        start = self._start
+        most = min(count, len(self))
+        ordered = [column[start:] + column[:start] for column in self._columns.values()]
+        return Rows._make(column[len(column) - most :] for column in ordered)
 
     def __iter__(self) -> Iterator[Request]:
         """Rows, oldest first; over a copy, so that recording goes on."""

@@ -15,8 +15,10 @@ from .aside import aside
 from .frame import DEFAULT_RANGE, RANGES
 from .shapes import json_response, plain, pool_detail, pool_row
 
-#: Steps of a history at most.
+#: Steps of a history at most, columns of a heatmap, and the seconds that lanes go back.
 POINTS: Final = 300
+COLUMNS: Final = 72
+LANES: Final = 60.0
 
 
 def routes(reading: Reading) -> list[Route]:
@@ -25,6 +27,7 @@ def routes(reading: Reading) -> list[Route]:
     return [
         Route("/api/pools", _off_loop(api.pools), name="api_pools"),
         Route("/api/pools/{name:path}", _off_loop(api.pool), name="api_pool"),
+        Route("/api/claims/{number:int}", _off_loop(api.claim), name="api_claim"),
         Route("/api/suspects", _off_loop(api.suspects), name="api_suspects"),
         Route("/api/advice", _off_loop(api.advice), name="api_advice"),
         Route("/api/incidents", _off_loop(api.incidents), name="api_incidents"),
@@ -52,7 +55,30 @@ class Api:
             raise unknown_pool(self.reading, name)
         history = self.reading.history(name, seconds, POINTS)
         detail = pool_detail(pool, self.reading.source)
-        return json_response({**detail, "history": plain(history)})
+        return json_response({**detail, "history": plain(history), **self._more(request, name)})
+
+    def _more(self, request: Request, name: str) -> dict[str, object]:
+        """What `?with=lanes,heat` adds; left out otherwise, because it is large."""
+        wanted = request.query_params.get("with", "").split(",")
+        if unknown := sorted({*wanted} - {"", "lanes", "heat"}):
+            raise HTTPException(400, f"with takes lanes and heat, not {unknown[0][:100]!r}.")
+        seconds = range_of(request)
+        more: dict[str, object] = {}
+        if "lanes" in wanted:
+            more["lanes"] = plain(self.reading.lanes(name, LANES))
+        if "heat" in wanted:
+            more["heat"] = {
+                measure: plain(self.reading.heat(name, seconds, COLUMNS, measure))
+                for measure in ("wait", "use")
+            }
+        return more
+
+    def claim(self, request: Request) -> Response:
+        """One checkout by the number that its events carry."""
+        found = self.reading.claim(request.path_params["number"])
+        if found is None:
+            raise HTTPException(404, "This checkout is no longer kept.")
+        return json_response(plain(found))
 
     def suspects(self, _: Request) -> Response:
         """Leak suspects, the most certain first."""

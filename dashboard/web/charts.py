@@ -15,6 +15,7 @@ from typing import Final
 from ..model.history import History
 from ..model.snapshot import PoolSnapshot
 from . import format as fmt
+from .marks import Line, lines
 
 Values = Sequence[float | None]
 _PLOT_TOP: Final = 8.0
@@ -57,6 +58,7 @@ class Plot:
     limit: float | None
     times: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    marks: tuple[Line, ...]
 
     @property
     def texts(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -220,14 +222,15 @@ def _plot(
         width=length - 1,
         series=series,
         across=scale.marks,
-        down=_time_marks(ends),
+        down=time_marks(ends),
         limit=limit,
         times=times,
         rows=rows,
+        marks=lines(history.marks, ends[0].timestamp(), ends[-1].timestamp(), zone),
     )
 
 
-def _time_marks(ends: Sequence[datetime]) -> tuple[Mark, ...]:
+def time_marks(ends: Sequence[datetime]) -> tuple[Mark, ...]:
     """Round times across the axis, three to six of them."""
     first, last = ends[0], ends[-1]
     span = (last - first).total_seconds() or 1.0

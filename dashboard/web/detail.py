@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..analysis.lasting import Lasting, lasting
 from ..analysis.status import Status, active, status_of
 from ..model.distribution import RELATIVE_ERROR, Distribution
 from ..model.findings import Suspect
@@ -19,8 +20,10 @@ from .explain import text_of
 from .feed import EventRow, Filter, recent
 from .format import setting
 from .frame import Frame
+from .heatmap import Heatmap, heatmap, seen_since
 from .histograms import Histogram, histogram
 from .histories import known
+from .lanes import Chart, chart
 from .overview import place_of
 from .shapes import settings as safe_settings
 
@@ -28,8 +31,14 @@ from .shapes import settings as safe_settings
 MOST_HOLDERS = 12
 MOST_LISTED = 1000
 MOST_SITES = 30
+#: Seconds that the lanes go back.
+LANES = 60.0
+#: Holds from this many seconds on are orange in the heatmap.
+SLOW_HOLD = 1.0
 _PLOT_POINTS = 180
+_COLUMNS = 72
 _EVENTS = 12
+_RECENT = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,27 @@ class Detail:
     def status(self) -> Status:
         """Word, level and sentence."""
         return status_of(self.pool, self.suspects)
+
+    @cached_property
+    def lasting(self) -> Lasting | None:
+        """Since when it has this status, if that needs attention."""
+        if self.status.level not in {"bad", "wait"} and self.status.word != "Busy":
+            return None
+        seen = self.reading.history(self.pool.name, _RECENT, _PLOT_POINTS)
+        return lasting(self.status.word, self.pool, known(seen, self.pool.since), self.suspects)
+
+    @cached_property
+    def lanes(self) -> Chart:
+        """Who held each slot in the last minute."""
+        seen = self.reading.lanes(self.pool.name, LANES)
+        return chart(seen, self.pool, self.suspects, self.frame.now.tzinfo)
+
+    @cached_property
+    def hold_heat(self) -> Heatmap | None:
+        """Holds over the range of the page."""
+        heat = self.reading.heat(self.pool.name, self.frame.seconds, _COLUMNS, "use")
+        heat = seen_since(heat, self.pool.since)
+        return heatmap(heat, SLOW_HOLD, "slow from", self.frame.now.tzinfo)
 
     @property
     def where(self) -> str:
@@ -168,10 +198,9 @@ class Detail:
 
     @cached_property
     def histograms(self) -> list[tuple[str, str, Histogram | None, Distribution]]:
-        """Hold, wait and connect times within the pool's window."""
+        """Wait and connect times within the pool's window; holds have a heatmap."""
         pool = self.pool
         named = [
-            ("hold", "Hold time", pool.use_time),
             ("wait", "Wait time", pool.wait_time),
             ("connect", "Connect time", pool.create_time),
         ]

@@ -47,6 +47,14 @@ def duration(seconds: float | None) -> Figure:
     return Figure(f"{int(seconds // 86400):,} d {int(seconds % 86400 // 3600)} h", "")
 
 
+def lasts(seconds: float) -> str:
+    """How long a state has lasted, in whole seconds: `8 s`, `4 min 12 s`, `15 min`."""
+    whole = math.floor(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    return str(duration(whole)).removesuffix(" 0 s").removesuffix(" 0 min")
+
+
 def span(seconds: float) -> str:
     """A window: `15 min`, `6 h`, else as a duration."""
     if seconds >= _HOUR and seconds % _HOUR == 0:
@@ -118,6 +126,7 @@ FILTERS: Final[dict[str, Callable[..., object]]] = {
     "duration": duration,
     "count": count,
     "span": span,
+    "lasts": lasts,
     "rate": rate,
     "percent": percent,
     "size": size,

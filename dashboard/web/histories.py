@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Final
 
 from ..model.history import History
 
 _BARS: Final = 60
-_SERIES: Final = tuple(each.name for each in fields(History) if each.name not in {"start", "step"})
+_OTHERS: Final = frozenset({"start", "step", "marks"})
+_SERIES: Final = tuple(each.name for each in fields(History) if each.name not in _OTHERS)
 
 
 def known(history: History, since: datetime | None) -> History:
@@ -21,7 +22,7 @@ def known(history: History, since: datetime | None) -> History:
     if unseen <= 0:
         return history
     series = {name: getattr(history, name)[unseen:] for name in _SERIES}
-    return History(history.start + unseen * history.step, history.step, **series)
+    return replace(history, start=history.start + unseen * history.step, **series)
 
 
 def thin(history: History, points: int) -> History:
@@ -36,6 +37,7 @@ def thin(history: History, points: int) -> History:
         step=history.step * stride,
         used=tuple(max(history.used[at : at + stride]) for at in starts),
         pending=tuple(max(history.pending[at : at + stride]) for at in starts),
+        marks=history.marks,
     )
 
 
@@ -52,6 +54,7 @@ def merge(histories: Sequence[History]) -> History:
         used=tuple(_sum(histories, "used", at) for at in steps),
         pending=tuple(_sum(histories, "pending", at) for at in steps),
         wait_p99=tuple(_worst(histories, at) for at in steps),
+        marks=longest.marks,
     )
 
 

@@ -11,16 +11,20 @@ from ..model.findings import Suspect
 from ..model.history import History
 from ..model.ports import Reading
 from ..model.snapshot import PoolSnapshot, Snapshot
-from .charts import Plot, queue, waits
+from .charts import Plot, queue
 from .drawing import Meter, Spark, common_width, meter, row_layout, spark
 from .feed import EventRow, Filter, recent
 from .frame import Frame
-from .histograms import Histogram, histogram, together
+from .heatmap import Heatmap, heatmap, seen_since
 from .histories import bars, known, merge, thin
+from .marks import Line, lines
 
 _SPARK_POINTS = 60
 _PLOT_POINTS = 180
-_EVENTS = 20
+_COLUMNS = 72
+_EVENTS = 16
+#: Waits from this many seconds on are orange in the heatmap, as everywhere on the pages.
+WAIT_TARGET = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +138,19 @@ class Overview:
         return queue(self.together, self.frame.now.tzinfo)
 
     @cached_property
-    def wait_plot(self) -> Plot | None:
-        """Wait p99 of the slowest pool."""
-        return waits(self.together, self.frame.now.tzinfo)
+    def wait_heat(self) -> Heatmap | None:
+        """Waits of all pools over the range of the page."""
+        heat = self.reading.heat(None, self.frame.seconds, _COLUMNS)
+        begun = [pool.since for pool in self.snapshot.pools.values() if pool.since is not None]
+        heat = seen_since(heat, min(begun, default=None))
+        return heatmap(heat, WAIT_TARGET, "target", self.frame.now.tzinfo)
 
-    @cached_property
-    def wait_histogram(self) -> Histogram | None:
-        """Waits of all pools within their windows."""
-        return histogram(together([p.wait_time for p in self.snapshot.pools.values()]))
+    @property
+    def marks(self) -> tuple[Line, ...]:
+        """For the bars of `rates`."""
+        seen = self.together
+        end = seen.start + seen.step * len(seen.used)
+        return lines(seen.marks, seen.start, end, self.frame.now.tzinfo)
 
     @cached_property
     def rates(self) -> tuple[tuple[float, float, float, bool], ...]:
@@ -152,11 +161,6 @@ class Overview:
     def feed(self) -> tuple[Sequence[EventRow], int]:
         """The newest events, and how many were counted but not kept as samples."""
         return recent(self.reading, self.frame.now.tzinfo, Filter(), _EVENTS)
-
-    @property
-    def window(self) -> float:
-        """The window of the histogram, in seconds."""
-        return max((pool.window for pool in self.snapshot.pools.values()), default=0.0)
 
 
 def place_of(pool: PoolSnapshot) -> str:

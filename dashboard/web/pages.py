@@ -32,12 +32,18 @@ _OVERVIEW: Final = {
 _POOL: Final = {
     "": "pool.html",
     "now": "pool/now.html",
+    "lanes": "pool/lanes.html",
     "trend": "pool/trend.html",
     "evidence": "pool/evidence.md",
 }
 _LEAKS: Final = {"": "leaks.html", "list": "leaks/list.html"}
-_EVENTS: Final = {"": "events.html", "rows": "events/rows.html"}
+_EVENTS: Final = {
+    "": "events.html",
+    "rows": "events/rows.html",
+    "claim": "events/claim.html",
+}
 _EVENT_ROWS: Final = 200
+_DIGITS: Final = 18
 
 
 def routes(reading: Reading) -> list[Route]:
@@ -122,7 +128,21 @@ def _events(request: Request, reading: Reading) -> Response:
     frame, _ = _start(request, reading, "events")
     wanted = Filter.read(request.query_params)
     rows, dropped = recent(reading, frame.now.tzinfo, wanted, _EVENT_ROWS)
-    names = sorted(reading.snapshot().pools)
+    claim = _claim(request)
     return render(
-        template, frame, wanted=wanted, events=rows, dropped=dropped, names=names, words=WORDS
+        template,
+        frame,
+        wanted=wanted,
+        events=rows,
+        dropped=dropped,
+        names=sorted(reading.snapshot().pools),
+        words=WORDS,
+        claim=claim,
+        passage=None if claim is None else reading.claim(claim),
     )
+
+
+def _claim(request: Request) -> int | None:
+    """The checkout that the address asks for, None for none."""
+    given = request.query_params.get("claim", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= _DIGITS else None

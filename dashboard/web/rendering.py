@@ -24,6 +24,7 @@ ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.filters.update(FILTERS)
+ENVIRONMENT.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
 ENVIRONMENT.filters["element_id"] = element_id
 
 

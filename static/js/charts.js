@@ -1,65 +1,85 @@
-// A cursor over the server's charts, at the same moment in all of them, and what it points at.
+// What the pointer points at: a cursor over the charts, a cell of a heatmap, a bar of the lanes.
+import { count } from "./format.js";
+import * as lanes from "./lanes.js";
+import * as tip from "./tip.js";
 
-let tip = null;
+let read = new WeakMap();
+let shown = null;
 
-function tipOf() {
-  if (!tip) {
-    tip = document.createElement("div");
-    tip.className = "tip";
-    tip.setAttribute("aria-hidden", "true");
-    tip.hidden = true;
-    document.body.append(tip);
-  }
-  return tip;
+/** What an attribute of an element says, parsed once for each swap. */
+function dataOf(element, name) {
+  const known = read.get(element) ?? {};
+  if (!(name in known)) known[name] = JSON.parse(element.dataset[name]);
+  read.set(element, known);
+  return known[name];
 }
 
 export function hide() {
-  if (tip) tip.hidden = true;
+  tip.hide();
+  lanes.leave();
+  shown = null;
   for (const line of document.querySelectorAll(".cursor")) line.hidden = true;
 }
 
-function linesAt(plot, step) {
-  const lines = [];
-  for (const [label, texts] of JSON.parse(plot.dataset.series)) lines.push(`${label} ${texts[step]}`);
-  return lines;
+/** After a swap the attributes are new. */
+export function forget() {
+  read = new WeakMap();
+  lanes.forget();
+  if (shown !== "lanes") hide();
 }
 
-function write(plot, step, times) {
-  const box = tipOf();
-  const time = document.createElement("b");
-  time.textContent = times[step];
-  box.replaceChildren(time, ...linesAt(plot, step).map((line) => {
-    const row = document.createElement("div");
-    row.textContent = line;
-    return row;
-  }));
-  box.hidden = false;
-  return box;
+function shareOf(field, event) {
+  const place = field.getBoundingClientRect();
+  const across = Math.min(1, Math.max(0, (event.clientX - place.left) / place.width));
+  return [across, Math.min(1, Math.max(0, (event.clientY - place.top) / place.height))];
+}
+
+function overPlot(field, event) {
+  const plot = field.parentElement;
+  const times = dataOf(plot, "times");
+  const last = times.length - 1;
+  const step = Math.round(shareOf(field, event)[0] * last);
+  for (const line of document.querySelectorAll(".plot .cursor")) {
+    line.hidden = false;
+    line.style.left = `${(step / last) * 100}%`;
+  }
+  const lines = dataOf(plot, "series").map(([label, texts]) => `${label} ${texts[step]}`);
+  tip.show([times[step], ...lines], event.clientX, event.clientY);
+}
+
+function overHeat(field, event) {
+  const heat = field.parentElement;
+  const { times, edges, counts } = dataOf(heat, "heat");
+  const [across, down] = shareOf(field, event);
+  const column = Math.min(counts.length - 1, Math.floor(across * counts.length));
+  const row = Math.min(edges.length - 2, Math.floor((1 - down) * (edges.length - 1)));
+  const cells = counts[column];
+  let found = 0;
+  let all = 0;
+  for (let n = 0; n < cells.length; n += 2) {
+    all += cells[n + 1];
+    if (cells[n] === row) found = cells[n + 1];
+  }
+  const lines = [`${count(found)} of ${count(all)} ${heat.dataset.noun}`, `${edges[row]} to ${edges[row + 1]}`];
+  tip.show([`${times[column]} to ${times[column + 1]}`, ...lines], event.clientX, event.clientY);
 }
 
 function point(event) {
-  const field = event.target.closest?.(".plot .field");
+  const field = event.target.closest?.(".plot .field, .heat .field, .lanes .field");
   if (!field) {
-    if (tip && !tip.hidden) hide();
+    if (shown) hide();
     return;
   }
-  const plot = field.parentElement;
-  const place = field.getBoundingClientRect();
-  const times = JSON.parse(plot.dataset.times);
-  const share = Math.min(1, Math.max(0, (event.clientX - place.left) / place.width));
-  const step = Math.round(share * (times.length - 1));
-  for (const line of document.querySelectorAll(".plot .cursor")) {
-    line.hidden = false;
-    line.style.left = `${(step / (times.length - 1)) * 100}%`;
-  }
-  const box = write(plot, step, times);
-  const width = box.offsetWidth;
-  const left = event.clientX + 14 + width > innerWidth ? event.clientX - width - 14 : event.clientX + 14;
-  box.style.left = `${Math.max(4, left)}px`;
-  box.style.top = `${Math.min(event.clientY + 14, innerHeight - box.offsetHeight - 4)}px`;
+  const kind = field.parentElement.classList[0];
+  if (shown && shown !== kind) hide();
+  shown = kind;
+  if (kind === "plot") overPlot(field, event);
+  else if (kind === "heat") overHeat(field, event);
+  else lanes.point(...shareOf(field, event), event);
 }
 
 export function start() {
+  lanes.start();
   document.addEventListener("pointermove", point, { passive: true });
   document.documentElement.addEventListener("pointerleave", hide);
   addEventListener("scroll", hide, { passive: true });

@@ -21,6 +21,7 @@ let seen = new Set();
 let floor = 0;
 let table = null;
 let isHeld = false;
+let hasFocus = false;
 
 /** Finds the table again, after the page began or it was swapped. */
 export function index() {
@@ -83,20 +84,34 @@ function makeRow(body, columns) {
     cell.setAttribute("role", "cell");
     cell.className = `e-${column}`;
     if (column === "time") cell.append(document.createElement("time"));
+    if (column === "site") cell.append(document.createElement("a"));
   }
   return row;
+}
+
+/** What holds the text of a cell; a row of the server's may lack the link. */
+function targetOf(cell, column) {
+  if (column === "site" && !cell.firstElementChild) cell.replaceChildren(document.createElement("a"));
+  return column === "time" || column === "site" ? cell.firstElementChild : cell;
+}
+
+/** To the details of the checkout; without one it is text. */
+function link(anchor, event) {
+  if (event.claim) anchor.href = `${document.documentElement.dataset.base}/events?claim=${event.claim}`;
+  else anchor.removeAttribute("href");
 }
 
 function writeRow(row, event, columns) {
   row.className = levelOf(event);
   columns.forEach((column, place) => {
     const cell = row.cells[place];
-    const target = column === "time" ? cell.firstElementChild : cell;
+    const target = targetOf(cell, column);
     const text = COLUMNS[column](event);
     if (target.textContent !== text) target.textContent = text;
     if (column === "time") target.dateTime = new Date(event.at * 1000).toISOString();
     if (column === "event") cell.className = `e-event ${event.kind}`;
     if (column === "pool") cell.title = text;
+    if (column === "site") link(target, event);
     if (column === "site") cell.title = [event.call_site, event.owner, event.request, reasonOf(event)].filter(Boolean).join(", ");
   });
 }
@@ -122,7 +137,7 @@ export function add(events, isPaused) {
   const most = Number(table.dataset.most);
   if (fresh.length > most) fresh = fresh.slice(-most);
   const note = document.getElementById("held-back");
-  if (isPaused || isHeld) {
+  if (isPaused || isHeld || (hasFocus && document.activeElement?.matches("#feed a"))) {
     heldBack(note, wanted.length);
     return;
   }
@@ -147,4 +162,7 @@ addEventListener("pointerover", (event) => {
 });
 document.documentElement.addEventListener("pointerleave", () => {
   isHeld = false;
+});
+addEventListener("focusin", ({ target }) => {
+  hasFocus = target instanceof Element && target.matches("#feed a");
 });

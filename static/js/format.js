@@ -37,6 +37,12 @@ export function spoken(seconds) {
   return duration(seconds).join(" ").trim();
 }
 
+/** How long a state has lasted, in whole seconds. */
+export function lasts(seconds) {
+  const whole = Math.floor(seconds);
+  return whole < 60 ? `${whole} s` : spoken(whole).replace(/ 0 (s|min)$/, "");
+}
+
 export function count(value) {
   return value === null || value === undefined ? NOTHING : fixed(Math.trunc(value), 0);
 }

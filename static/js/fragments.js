@@ -1,6 +1,7 @@
 // Keeps the slow parts of a page current: htmx fetches them from the same templates and morphs.
 import * as charts from "./charts.js";
 import * as feed from "./feed.js";
+import * as lanes from "./lanes.js";
 import * as rows from "./rows.js";
 
 const NEAR = 200;
@@ -12,6 +13,7 @@ function isNear(part) {
 }
 
 function isRead(part) {
+  if (part.id === "lanes" && lanes.isPointed()) return true;
   const selection = getSelection();
   return selection && !selection.isCollapsed && part.contains(selection.anchorNode);
 }
@@ -71,7 +73,7 @@ function beforeSwap(event) {
 function afterSwap() {
   rows.index();
   feed.index();
-  charts.hide();
+  charts.forget();
 }
 
 /** An address names only what it filters. */

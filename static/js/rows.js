@@ -1,10 +1,13 @@
 // Writes the figures of the stream into the cells that the server rendered; rows keep their places.
-import { count, duration, percent, rate, spoken } from "./format.js";
+import { count, duration, lasts, percent, rate, spoken } from "./format.js";
 import { draw, forget } from "./meter.js";
 
 let places = new Map();
 let page = new Map();
 let names = "";
+/** Seconds that a status may pause, and statuses that say the same of it. */
+const PAUSE = 10;
+const GROUPS = { Saturated: "queue", Waiting: "queue" };
 
 function cellsOf(root) {
   const cells = new Map();
@@ -68,8 +71,33 @@ function status(cells, pool) {
   tag.querySelector("use").setAttribute("href", `#i-${pool.level}`);
 }
 
-function writePool({ cells, meters }, pool) {
+/** Since when it is so: the server's word, until the status changes while somebody looks. */
+function lasting(cells, pool, now) {
+  const cell = cells.get("lasting");
+  if (!cell) return;
+  const { dataset } = cell;
+  const isWorth = pool.level === "bad" || pool.level === "wait" || pool.status === "Busy";
+  const group = GROUPS[pool.status] ?? pool.status;
+  const wasSeen = now - Number(dataset.seen ?? -Infinity) <= PAUSE && dataset.group === group;
+  if (!isWorth) {
+    text(cells, "lasting", "");
+    if (!wasSeen) delete dataset.since;
+    return;
+  }
+  if (dataset.group && !wasSeen) {
+    dataset.since = now;
+    delete dataset.longer;
+  }
+  dataset.group = group;
+  dataset.seen = now;
+  dress(cell, `lasting ${pool.level}`);
+  if (!("since" in dataset)) dataset.since = now;
+  text(cells, "lasting", `for ${"longer" in dataset ? "over " : ""}${lasts(Math.max(0, now - Number(dataset.since)))}`);
+}
+
+function writePool({ cells, meters }, pool, now) {
   status(cells, pool);
+  lasting(cells, pool, now);
   text(cells, "sentence", pool.sentence);
   for (const name of ["used", "idle", "overflow", "count", "checkouts", "created", "peak"]) {
     if (name in pool) text(cells, name, count(pool[name]));
@@ -105,7 +133,7 @@ export function write(pools, data) {
   let fits = true;
   for (const pool of pools) {
     const place = places.get(pool.name);
-    if (place) fits = writePool(place, pool) && fits;
+    if (place) fits = writePool(place, pool, data.at) && fits;
   }
   writeTotals(pools, data);
   if (!isOverview()) return false;

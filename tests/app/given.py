@@ -19,10 +19,11 @@ class Clock:
         self.at = at
 
     def __call__(self) -> float:
+        """Seconds."""
         return self.at
 
     def advance(self, seconds: float) -> None:
-        """Later."""
+        """Later by so many seconds."""
         self.at += seconds
 
 
@@ -40,6 +41,14 @@ def eventually(condition: Callable[[], object], within: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.002)
+
+
+async def soon(condition: Callable[[], object], within: float = 5.0) -> None:
+    """Lets the loop go on until it holds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0)
 
 
 def ask(app: ASGIApp, path: str, method: str = "GET", **headers: str) -> httpx.Response:

@@ -84,7 +84,7 @@ def test_unknown_option_is_a_type_error() -> None:
 
 def test_options_are_by_name_only() -> None:
     with pytest.raises(TypeError):
-        Dashboard("Orders")  # type: ignore[misc]
+        Dashboard("Orders")  # type: ignore[call-arg]
 
 
 def test_title_is_stripped() -> None:

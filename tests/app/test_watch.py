@@ -74,8 +74,6 @@ def test_watch_is_a_context_manager(dash: Dashboard, engine: Engine) -> None:
     with dash.watch(engine, name="orders") as watch:
         assert type(engine.pool) is not QueuePool
         assert repr(watch) == "<Watch orders (sqlalchemy)>"
-        assert not watch.is_stopped
-    assert watch.is_stopped
     assert repr(watch) == "<Watch orders (sqlalchemy, stopped)>"
     assert type(engine.pool) is QueuePool
 

@@ -39,9 +39,11 @@ class Seen:
 
     @property
     def probe(self) -> Any:
+        """The probe itself."""
         return self.tapped.probe
 
     def stop(self) -> None:
+        """End the watch."""
         self.tapped.remove(self.ledger)
         self.tapped.remove(self.emitter)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: D102, ASYNC109, ARG002 -- Case says what each is
 """SQLAlchemy's pools, each as `create_engine` or `create_async_engine` makes it."""
 
 import asyncio
@@ -14,12 +15,12 @@ from dashboard.demo.postgres import Postgres
 _BOUNDED = (pool.QueuePool, pool.AsyncAdaptedQueuePool)
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The server cannot be reached."""
 
 
 def _refuse(*_: object) -> None:
-    raise _Refused
+    raise _RefusedError
 
 
 def _options(kind: type[Pool], size: int, timeout: float) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def _options(kind: type[Pool], size: int, timeout: float) -> dict[str, Any]:
 class _Case:
     """What both kinds of engine share."""
 
+    owner = "task"
     reclaims = True
     closes = False
 
@@ -58,9 +60,9 @@ class _Case:
 
 
 class SyncCase(_Case):
-    """A caller runs in the test's thread; one that has to wait, in a thread of its own."""
+    """A caller runs in the test's task; one that has to wait, in a thread of its own."""
 
-    owner = "thread"
+    can_cancel = False
     function = "SyncCase.checkout.<locals>.ask"
 
     async def open(self, postgres: Postgres, size: int, timeout: float) -> Engine:
@@ -89,7 +91,7 @@ class SyncCase(_Case):
 class AsyncCase(_Case):
     """A caller is a task."""
 
-    owner = "task"
+    can_cancel = True
     function = "AsyncCase.checkout"
 
     async def open(self, postgres: Postgres, size: int, timeout: float) -> AsyncEngine:

@@ -1,3 +1,4 @@
+# ruff: noqa: D102, ASYNC109 -- Eyes says what each is; a pool has a time-out of its own
 """What the contract needs: one `Case` for each kind of pool, and eyes on what its probe tells.
 
 A library is one file with its cases, and one line in `cases()`.
@@ -30,10 +31,12 @@ class Case(Protocol):
     """One kind of pool, driven as an application drives it."""
 
     name: str
-    #: `task` or `thread`: who asks in `checkout`.
+    #: `task` or `thread`: who asks in `checkout` when it need not wait.
     owner: str
     #: Where `checkout` calls the library.
     function: str
+    #: A waiting `checkout` can be cancelled.
+    can_cancel: bool
     #: Callers wait for a slot; else an exhausted pool refuses at once, or never is exhausted.
     can_wait: bool
     #: At most `size` can be out at once.

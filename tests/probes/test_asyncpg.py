@@ -59,7 +59,7 @@ async def test_live_pool_is_adopted(postgres: Postgres) -> None:
 async def test_who_waits_when_the_watch_begins(postgres: Postgres) -> None:
     async with asyncpg.create_pool(postgres.url, min_size=0, max_size=1) as pool:
         connecting = asyncio.create_task(_acquire(pool))
-        await until(lambda: pool._queue.empty())
+        await until(pool._queue.empty)
         waiting = asyncio.create_task(_acquire(pool))
         await until(lambda: pool._queue._getters)
         seen = Seen(pool)
@@ -75,8 +75,8 @@ async def test_who_waits_when_the_watch_begins(postgres: Postgres) -> None:
         seen.stop()
 
 
-async def _acquire(pool: Any, timeout: float | None = None) -> Any:
-    return await pool.acquire(timeout=timeout)  # helper
+async def _acquire(pool: Any) -> Any:
+    return await pool.acquire()
 
 
 async def _helper(pool: Any) -> None:

@@ -2,17 +2,15 @@
 
 import asyncio
 import gc
-import random
+import linecache
 import warnings
-import weakref
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dashboard.demo.postgres import Postgres
-from dashboard.probes import Tapped, tap
+from dashboard.probes import tap
 from dashboard.probes.swap import probe_of
 
 from .contract import Case, EmitterEyes, Eyes, LedgerEyes, cases, until
@@ -106,7 +104,7 @@ async def test_call_site_is_the_users_line(case: Case, opened: Any, kind: type[A
         ((site, owner),) = eyes.sites
         assert site.file.startswith(_HERE)
         assert (site.function, owner) == (case.function, case.owner)
-        line = Path(site.file).read_text("utf-8").splitlines()[site.line - 1]
+        line = linecache.getline(site.file, site.line)
         assert line.strip().startswith("return ")
         await case.checkin(opened, connection)
         await until(lambda: eyes.used == 0)
@@ -115,9 +113,7 @@ async def test_call_site_is_the_users_line(case: Case, opened: Any, kind: type[A
 
 @SINKS
 @over(WAITING)
-async def test_waiting_is_counted_while_waiting(
-    case: Case, opened: Any, kind: type[Any]
-) -> None:
+async def test_waiting_is_counted_while_waiting(case: Case, opened: Any, kind: type[Any]) -> None:
     eyes = kind()
     tapped = tap(opened, eyes.sink)
     out = await take(case, opened, 2)
@@ -152,7 +148,7 @@ async def test_timeout_is_a_timeout(case: Case, postgres: Postgres, kind: type[A
 
 
 @SINKS
-@over([case for case in WAITING if case.owner == "task"])
+@over([case for case in WAITING if case.can_cancel])
 async def test_cancelled_waiter_is_cancelled(case: Case, opened: Any, kind: type[Any]) -> None:
     eyes = kind()
     tapped = tap(opened, eyes.sink)
@@ -228,10 +224,9 @@ async def test_leak_is_lost_where_taken(case: Case, opened: Any, kind: type[Any]
     tapped = tap(opened, eyes.sink)
     leaked = await case.checkout(opened)
     assert eyes.sites[0][0].function == case.function
-    assert leaked is not None
-    del leaked
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # SQLAlchemy warns of it, too
+        del leaked
         gc.collect()
         await until(lambda: eyes.lost == 1)
     check(case, opened, eyes, 0)
@@ -273,58 +268,5 @@ async def test_two_sinks_see_the_same(case: Case, opened: Any) -> None:
     assert [probe_of(each) for each in case.hooked(opened)] == [None] * len(case.hooked(opened))
 
 
-@SINKS
-@over([case for case in WAITING if case.owner == "task"])
-async def test_random_cancels_leave_no_trace(
-    case: Case, opened: Any, kind: type[Any]
-) -> None:
-    chance = random.Random(7)
-    eyes = kind()
-    tapped = tap(opened, eyes.sink)
-
-    async def use(steps: int) -> None:
-        connection = await case.checkout(opened)
-        try:
-            for _ in range(steps):
-                await asyncio.sleep(0)
-        finally:
-            await case.checkin(opened, connection)
-
-    for _ in range(40):
-        tasks = [asyncio.create_task(use(chance.randrange(4))) for _ in range(6)]
-        for _ in range(chance.randrange(12)):
-            await asyncio.sleep(0)
-        for task in chance.sample(tasks, 3):
-            task.cancel()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            await asyncio.gather(*tasks, return_exceptions=True)
-            gc.collect()
-    await until(lambda: eyes.used == 0)
-    await until(lambda: case.own(opened)[0] == 0)  # type: ignore[index]
-    check(case, opened, eyes, 0)
-    assert set(eyes.failures) <= {"cancelled"}
-    tapped.remove(eyes.sink)
-
-
-@over(ALL)
-async def test_watched_pools_are_collected(case: Case, postgres: Postgres) -> None:
-    pool = await case.open(postgres, 2, 5.0)
-    eyes = LedgerEyes()
-    tapped: Tapped = tap(pool, eyes.sink)
-    probe = tapped.probe
-    await case.checkin(pool, await case.checkout(pool))
-    await case.close(pool)
-    refs = [weakref.ref(each) for each in case.hooked(pool) if _can_refer(each)]
-    del pool
-    gc.collect()
-    assert [ref() for ref in refs] == [None] * len(refs)
-    assert probe.is_gone
-
-
 def _names(obj: Any) -> set[str]:
     return set(getattr(obj, "__dict__", ()))
-
-
-def _can_refer(obj: Any) -> bool:
-    return getattr(type(obj), "__weakrefoffset__", 0) != 0

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from dashboard.model.distribution import Distribution, buckets_of
 from dashboard.model.events import CheckedIn, CheckedOut, CheckoutFailed, PoolEvent
 from dashboard.model.findings import Suspect
+from dashboard.model.heat import Heat
 from dashboard.model.history import History
+from dashboard.model.lanes import Lanes
 from dashboard.model.origin import CallSite, HttpRequest, Owner
+from dashboard.model.passage import Passage
 from dashboard.model.snapshot import (
     CallSiteStats,
     Checkout,
@@ -20,18 +22,12 @@ from dashboard.model.snapshot import (
     StackFrame,
     Waiter,
 )
+from tests.web import lanes as drawn
 
 AT = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 SOURCE = Source("web-1", 4242, "orders")
 TOKEN = "Zq3vT0mXb7YpL1sNcE5dUu9KwRfGhJ2a"
-
-
-def values(*seconds: float) -> Distribution:
-    """A distribution of these values."""
-    counts: dict[int, int] = {}
-    for bucket in buckets_of(seconds):
-        counts[bucket] = counts.get(bucket, 0) + 1
-    return Distribution(counts)
+values = drawn.values
 
 
 def stack(site: CallSite) -> tuple[StackFrame, ...]:
@@ -248,6 +244,23 @@ class Given:
             wait_p99=(*none, 0.4),
             use_p95=(*none, 0.5),
         )
+
+    def lanes(self, name: str, _: float) -> Lanes:
+        """With the name of whoever holds."""
+        held = self.pools[name].open if name in self.pools else ()
+        site, owner = (held[0].call_site, held[0].owner) if held else (drawn.SITE, None)
+        return drawn.lanes(AT, 7, site=site, owner=owner)
+
+    def heat(self, _: str | None, seconds: float, columns: int, measure: str = "wait") -> Heat:  # noqa: ARG002
+        """The same for all."""
+        return drawn.heat(AT, seconds, columns)
+
+    def claim(self, number: int) -> Passage | None:
+        """The first pool's, for the numbers of its events."""
+        first = next(iter(self.pools), None)
+        if first is None or number > 2:
+            return None
+        return drawn.passage(AT, number, first, site(first))
 
     def events(self, cursor: int, _: int) -> tuple[Sequence[PoolEvent], int, int]:
         """All of the log: the caller caps."""

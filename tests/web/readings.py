@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.model.distribution import Distribution, buckets_of
 from dashboard.model.events import CheckedIn, CheckedOut, CheckoutFailed, PoolEvent
 from dashboard.model.findings import Suspect
-from dashboard.model.history import History
+from dashboard.model.heat import Heat
+from dashboard.model.history import History, Mark
+from dashboard.model.lanes import Lanes
 from dashboard.model.origin import CallSite, HttpRequest, Owner
+from dashboard.model.passage import Passage
 from dashboard.model.snapshot import (
     CallSiteStats,
     Checkout,
@@ -20,6 +24,7 @@ from dashboard.model.snapshot import (
     StackFrame,
     Waiter,
 )
+from tests.web import lanes as drawn
 
 AT = datetime(2026, 11, 22, 9, 3, 20, tzinfo=UTC)
 ROLLUP = CallSite("shop/reports.py", 61, "rollup")
@@ -203,14 +208,16 @@ class PlainReading:
         suspects: Iterable[Suspect] = (),
         histories: Mapping[str, History] | None = None,
         events: Sequence[PoolEvent] = (),
+        marks: Sequence[Mark] = (),
     ) -> None:
-        """Pools without a history of their own get a wave."""
+        """Pools without a history of their own get a wave; only those have lanes and heat."""
         self.title = "Shop"
         self.source = Source("api-7f9c", 4121, "shop")
         self._snapshot = snapshot(*pools)
         self._suspects = list(suspects)
         self._histories = histories
         self._events = events
+        self._marks = tuple(marks)
 
     def snapshot(self) -> Snapshot:
         """Always the same."""
@@ -227,8 +234,25 @@ class PlainReading:
     def history(self, name: str, seconds: float, points: int) -> History:  # noqa: ARG002
         """As given, else a wave."""
         if self._histories is None:
-            return wave()
+            return replace(wave(), marks=self._marks)
         return self._histories.get(name, History(AT.timestamp(), 1.0))
+
+    def lanes(self, name: str, seconds: float) -> Lanes:
+        """As many slots as the pool has, up to sixty."""
+        given = self._snapshot.pools.get(name)
+        if self._histories is not None or given is None:
+            return Lanes(AT.timestamp() - seconds, seconds)
+        return drawn.lanes(AT, min(60, given.max or given.used), self._marks)
+
+    def heat(self, name: str | None, seconds: float, columns: int, measure: str = "wait") -> Heat:  # noqa: ARG002
+        """The same for all."""
+        if self._histories is not None:
+            return Heat(AT.timestamp() - seconds, 10.0)
+        return drawn.heat(AT, seconds, columns, self._marks)
+
+    def claim(self, number: int) -> Passage | None:
+        """That of `some_events`, else None."""
+        return drawn.passage(AT, number) if number == 1 else None
 
     def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:  # noqa: ARG002
         """All at once."""

@@ -1,0 +1,173 @@
+"""Callers that come again: which request waited for which, and the replay that keeps this."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush, heapreplace
+from statistics import median
+from typing import Final
+
+from .replay import Load, Replayed
+
+#: An owner that stays for this share of the trace, with so many requests, is a persistent caller.
+_STAYS: Final = 0.2
+_REQUESTS: Final = 10
+#: Below this share of linked requests callers count as independent.
+_FEW: Final = 0.05
+#: Gaps after long and after short waits that differ by less look alike.
+_ALIKE: Final = 0.2
+_PAIRS: Final = 200
+#: Waits below this many seconds teach nothing about gaps.
+_WAITED: Final = 0.001
+
+
+@dataclass(slots=True)
+class Links:
+    """`before[i]`: the request of the same owner that ended before i asked, -1 for none.
+
+    `gaps[i]`: seconds from its end to i. `stays[i]`: whether i's owner is a persistent caller.
+    """
+
+    before: list[int]
+    gaps: list[float]
+    stays: list[bool]
+
+    @property
+    def chained(self) -> float:
+        """The share of requests that are linked inside a short-lived owner."""
+        return self._share(stays=False)
+
+    @property
+    def persistent(self) -> float:
+        """The share of requests that are linked inside an owner that stays."""
+        return self._share(stays=True)
+
+    def _share(self, *, stays: bool) -> float:
+        count = sum(b >= 0 and s is stays for b, s in zip(self.before, self.stays, strict=True))
+        return count / max(1, len(self.before))
+
+    def without_persistent(self) -> "Links":
+        """The links inside short-lived owners alone."""
+        before = [-1 if s else b for b, s in zip(self.before, self.stays, strict=True)]
+        return Links(before, self.gaps, self.stays)
+
+
+def links(asked: Sequence[float], ended: Sequence[float], owner: Sequence[int]) -> Links:
+    """Rows in order of `asked`; an owner that asks while it holds is not linked."""
+    count = len(asked)
+    before, gaps = [-1] * count, [0.0] * count
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    requests: dict[int, int] = {}
+    for i, name in enumerate(owner):
+        if not name:
+            continue
+        previous = last.get(name)
+        last[name] = i
+        if previous is None:
+            first[name] = i
+            requests[name] = 1
+            continue
+        requests[name] += 1
+        if ended[previous] <= asked[i]:
+            before[i], gaps[i] = previous, asked[i] - ended[previous]
+    span = (asked[-1] - asked[0]) * _STAYS if count else 0.0
+    staying = {
+        name
+        for name, times in requests.items()
+        if times >= _REQUESTS and asked[last[name]] - asked[first[name]] >= span
+    }
+    return Links(before, gaps, [name in staying for name in owner])
+
+
+def mode(found: Links, wait: Sequence[float]) -> str:
+    """`open`, `chained` (within a request), `closed` (the same callers for ever) or `unknown`.
+
+    A closed caller thinks as long after a long wait as after a short one. A thread that serves a
+    queue, or a task with a timetable, comes back sooner after a long wait. Equal gaps alone do
+    not prove it, so nearly all requests must be linked as well.
+    """
+    persistent = found.persistent
+    if persistent < _FEW:
+        return "chained" if found.chained >= _FEW else "open"
+    ratio = _gap_ratio(found, wait)
+    if ratio is None:
+        return "unknown"
+    if ratio < 1 - 2 * _ALIKE:
+        return "chained" if found.chained >= _FEW else "open"
+    is_alike = 1 - _ALIKE <= ratio <= 1 / (1 - _ALIKE)
+    return "closed" if is_alike and persistent >= 0.8 else "unknown"
+
+
+def _gap_ratio(found: Links, wait: Sequence[float]) -> float | None:
+    """The median gap after the longest waits over that after the shortest; None if untold."""
+    pairs = sorted(
+        (wait[b], gap)
+        for b, gap, stays in zip(found.before, found.gaps, found.stays, strict=True)
+        if b >= 0 and stays
+    )
+    third = len(pairs) // 3
+    if third < _PAIRS:
+        return None
+    few, many = pairs[third // 2][0], pairs[-third // 2][0]
+    if many < max(_WAITED, 2 * few):
+        return None
+    short = median(gap for _, gap in pairs[:third])
+    long = median(gap for _, gap in pairs[-third:])
+    return long / short if short > 0 else None
+
+
+def replay_chained(load: Load, found: Links, slots: int | None) -> Replayed:
+    """As `replay`, but a linked request asks its gap after its predecessor ended.
+
+    Every request is simulated, so it costs about five times as much.
+    """
+    arrivals, holds, patience = load.arrivals, load.holds, load.patience
+    after = _successors(found.before)
+    asks = list(arrivals)
+    done = Replayed(asks)
+    heap = [0.0] * (load.peak if slots is None else min(slots, len(load)))
+    due = [(arrivals[i], i) for i, b in enumerate(found.before) if b < 0]
+    heapify(due)
+    while due:
+        now, i = heappop(due)
+        asks[i] = now
+        free = heap[0]
+        wait = free - now
+        if wait <= 0.0:
+            end = now + holds[i]
+            heapreplace(heap, end)
+        else:
+            end = _later(done, heap, i, now, wait, holds[i], patience[i])
+        follower = after[i]
+        if follower >= 0:
+            heappush(due, (end + found.gaps[follower], follower))
+    return done
+
+
+def _later(
+    done: Replayed,
+    heap: list[float],
+    i: int,
+    now: float,
+    wait: float,
+    hold: float,
+    patience: float,
+) -> float:
+    """Note a wait or a leave; answer when the request is over."""
+    if wait > patience:
+        done.left.append(i)
+        done.left_after.append(patience)
+        return now + patience
+    end = now + wait + hold
+    heapreplace(heap, end)
+    done.waited.append(i)
+    done.waits.append(wait)
+    return end
+
+
+def _successors(before: Sequence[int]) -> list[int]:
+    after = [-1] * len(before)
+    for i, previous in enumerate(before):
+        if previous >= 0:
+            after[previous] = i
+    return after

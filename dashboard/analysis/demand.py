@@ -1,0 +1,187 @@
+"""From recorded requests to demand, and from demand to what is replayed."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
+from operator import add
+from typing import Any, Final, Protocol
+
+from ..model.whatif import (
+    CANCELLED,
+    CONNECTION_ERROR,
+    POOL_CLOSED,
+    RETURNED,
+    TIMEOUT,
+    Demand,
+    Held,
+    Queued,
+)
+
+_NUMBERS: Final = {
+    "returned": RETURNED,
+    "timeout": TIMEOUT,
+    "pool_closed": POOL_CLOSED,
+    "connection_error": CONNECTION_ERROR,
+    "cancelled": CANCELLED,
+}
+_ASKED_FOR_A_SLOT: Final = frozenset((RETURNED, TIMEOUT, CANCELLED))
+
+
+class Asked(Protocol):
+    """One recorded request, as the recorder's trace gives it."""
+
+    @property
+    def asked(self) -> float:
+        """When, in seconds of the recorder's clock."""
+
+    @property
+    def wait(self) -> float:
+        """Seconds until it got a connection or failed."""
+
+    @property
+    def hold(self) -> float | None:
+        """Seconds until the return; None for a failed one."""
+
+    @property
+    def site(self) -> int:
+        """The call site's number."""
+
+    @property
+    def owner(self) -> int:
+        """The task or thread."""
+
+    @property
+    def outcome(self) -> str:
+        """`returned` or the failure's reason."""
+
+
+def gather(
+    requests: Iterable[Asked],
+    *,
+    size: int | None,
+    overflow: int = 0,
+    timeout: float | None = None,
+    semantics: str = "queuepool",
+    duration: float | None = None,
+    open_checkouts: Sequence[Held] = (),
+    waiting: Sequence[Queued] = (),
+    lost: int = 0,
+    connect_time: float | None = None,
+) -> Demand:
+    """A demand of the recorder's rows; `duration` is read off them when it is not given."""
+    asked, wait, hold = array("d"), array("d"), array("d")
+    outcome, site, owner = array("B"), array("I"), array("I")
+    for row in requests:
+        asked.append(row.asked)
+        wait.append(row.wait)
+        hold.append(row.hold or 0.0)
+        outcome.append(_NUMBERS[row.outcome])
+        site.append(row.site)
+        owner.append(row.owner)
+    if duration is None:
+        lasts = [a + w + h for a, w, h in zip(asked, wait, hold, strict=True)]
+        lasts += [held.asked + held.wait + held.age for held in open_checkouts]
+        duration = max(lasts) - min(asked, default=min(lasts)) if lasts else 0.0
+    return Demand(
+        asked=asked,
+        wait=wait,
+        hold=hold,
+        outcome=outcome,
+        site=site,
+        owner=owner,
+        duration=duration,
+        size=size,
+        overflow=overflow,
+        timeout=timeout,
+        semantics=semantics,
+        open=tuple(open_checkouts),
+        waiting=tuple(waiting),
+        lost=lost,
+        connect_time=connect_time,
+    )
+
+
+@dataclass(slots=True)
+class Rows:
+    """The demand in order of asking, from time 0, without what never asked for a slot.
+
+    `missing`: requests whose hold nobody saw; `least[i]`: seconds that it lasted for certain.
+    """
+
+    asked: list[float]
+    wait: list[float]
+    hold: list[float]
+    outcome: list[int]
+    site: list[int]
+    owner: list[int]
+    host: list[int]
+    missing: list[int]
+    least: dict[int, float]
+    left_out: int
+
+    def __len__(self) -> int:
+        """Requests."""
+        return len(self.asked)
+
+    @property
+    def imputed_share(self) -> float:
+        """The share of requests whose hold has to be drawn."""
+        return len(self.missing) / max(1, len(self.asked))
+
+    def ended(self) -> list[float]:
+        """When each request was over: returned, left, or the end of the trace."""
+        return list(map(add, map(add, self.asked, self.wait), self.hold))
+
+    def patience(self, timeout: float | None) -> list[float]:
+        """A cancelled caller leaves when it left; any other after `timeout`."""
+        limit = inf if timeout is None else timeout
+        patience = [limit] * len(self.asked)
+        for i in self.missing:
+            if self.outcome[i] == CANCELLED:
+                patience[i] = min(limit, self.wait[i])
+        return patience
+
+
+def rows_of(demand: Demand) -> Rows:
+    """Sort, rebase, and set apart what has no hold. Closed pools and failed connects are out."""
+    kept = [i for i, what in enumerate(demand.outcome) if what in _ASKED_FOR_A_SLOT]
+    hosts = demand.host or array("B", bytes(len(demand.asked)))
+    columns = (demand.asked, demand.wait, demand.hold, demand.outcome, demand.site, demand.owner)
+    asked, wait, hold, outcome, site, owner, host = (
+        [column[i] for i in kept] for column in (*columns, hosts)
+    )
+    last = max(map(add, map(add, asked, wait), hold), default=0.0)
+    unended = len(asked)
+    for held in demand.open:
+        _extend(
+            (asked, wait, hold, outcome, site, owner, host),
+            (held.asked, held.wait, held.age, RETURNED, held.site, held.owner, held.host),
+        )
+    for queued in demand.waiting:
+        waited = max(0.0, last - queued.asked)
+        _extend(
+            (asked, wait, hold, outcome, site, owner, host),
+            (queued.asked, waited, 0.0, TIMEOUT, queued.site, queued.owner, queued.host),
+        )
+    order = sorted(range(len(asked)), key=asked.__getitem__)
+    start = asked[order[0]] if order else 0.0
+    out = range(unended, unended + len(demand.open))
+    missing = [p for p, i in enumerate(order) if i in out or outcome[i] != RETURNED]
+    return Rows(
+        asked=[asked[i] - start for i in order],
+        wait=[wait[i] for i in order],
+        hold=[hold[i] for i in order],
+        outcome=[outcome[i] for i in order],
+        site=[site[i] for i in order],
+        owner=[owner[i] for i in order],
+        host=[host[i] for i in order],
+        missing=missing,
+        least={p: hold[order[p]] for p in missing if order[p] in out},
+        left_out=len(demand.asked) - len(kept),
+    )
+
+
+def _extend(columns: tuple[list[Any], ...], row: tuple[float, ...]) -> None:
+    for column, value in zip(columns, row, strict=True):
+        column.append(value)

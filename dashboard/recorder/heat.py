@@ -1,0 +1,62 @@
+"""A pool's waits or holds as one distribution for each step of time."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from ..model.claim import ASKED, GOT, SITE
+from ..model.distribution import Distribution, buckets_of
+from ..model.heat import Heat
+from .history import SECOND
+from .pool import PoolRecord
+
+#: Up to this range histograms are ten seconds wide, beyond it a minute.
+_FINE: Final = SECOND[0] * SECOND[1]
+
+
+def of(
+    records: Sequence[PoolRecord],
+    now: float,
+    wall: Callable[[float], float],
+    seconds: float,
+    columns: int,
+    measure: str,
+) -> Heat:
+    """`measure` (`wait` or `use`) of all records together, in at most `columns` steps.
+
+    Steps begin at multiples of their length, so that a column does not change while it moves.
+    """
+    step = 10.0 if seconds <= _FINE else 60.0
+    steps = max(1, int(seconds / step))
+    group = -(-steps // max(1, columns))
+    width = step * group
+    newest = int(now / width)
+    numbers = range(newest - steps // group + 1, newest + 1)
+    sums: dict[int, Counter[int]] = {number: Counter() for number in numbers}
+    for record in records:
+        past = record.past.fine if seconds <= _FINE else record.past.coarse
+        for number in numbers:
+            if (number + 1) * width > record.since:
+                found = past[measure].between(number * width, (number + 1) * width)
+                sums[number].update(found.counts)
+        if measure == "wait":
+            _add_held(record, width, sums)
+    return Heat(
+        start=wall(numbers[0] * width),
+        step=width,
+        columns=tuple(Distribution(sums[number]) for number in numbers),
+    )
+
+
+def _add_held(record: PoolRecord, width: float, sums: dict[int, Counter[int]]) -> None:
+    """The waits of those that still hold are recorded only when they return."""
+    for got, wait in _waits(record):
+        column = sums.get(int(got / width))
+        if column is not None:
+            column.update(buckets_of([wait]))
+
+
+def _waits(record: PoolRecord) -> Iterator[tuple[float, float]]:
+    for claim in list(record.ledger.open.values()):
+        if claim[SITE].index:
+            yield claim[GOT], max(0.0, claim[GOT] - claim[ASKED])

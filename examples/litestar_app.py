@@ -1,0 +1,39 @@
+"""Litestar and aiohttp. uvicorn examples.litestar_app:app"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import ClientSession
+from litestar import Litestar, asgi, get
+from litestar.datastructures import State
+from litestar.types import Receive, Scope, Send
+
+from dashboard import Dashboard
+
+dash = Dashboard(title="Payments")  # closed, until POOL_DASHBOARD_TOKEN is set
+
+
+@asynccontextmanager
+async def bank(app: Litestar) -> AsyncIterator[None]:
+    """One session for as long as the application runs."""
+    async with ClientSession(os.environ["BANK_URL"]) as session:
+        app.state.bank = session
+        with dash.watch(session, name="bank"):
+            yield
+
+
+@get("/rates")
+async def rates(state: State) -> str:
+    """The bank's answer."""
+    async with state.bank.get("/") as answer:
+        return str(answer.status)
+
+
+@asgi("/pools", is_mount=True, copy_scope=True)
+async def pools(scope: Scope, receive: Receive, send: Send) -> None:
+    """The dashboard."""
+    await dash(scope, receive, send)  # type: ignore[arg-type]
+
+
+app = Litestar([rates, pools], lifespan=[bank], middleware=[dash.middleware])

@@ -1,0 +1,449 @@
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, replace
+from math import inf, isfinite
+
+import pytest
+
+from dashboard.analysis import slowdown
+from dashboard.analysis.demand import gather, rows_of
+from dashboard.analysis.imputing import imputations
+from dashboard.analysis.replay import Load
+from dashboard.analysis.sharing import replay_shared
+from dashboard.analysis.sizing import candidates, depth, staffing
+from dashboard.analysis.whatif import predict
+from dashboard.model.whatif import Change, Demand, Held, Prediction, Queued, Row
+from tests.analysis.traces import bursty, closed, p95_at, poisson, recorded
+
+EMPTY = Demand(
+    asked=(), wait=(), hold=(), outcome=(), site=(), owner=(), duration=0.0, size=5
+)  # fmt: skip
+
+
+def numbers(prediction: Prediction) -> Iterator[float]:
+    for row in prediction.rows:
+        for value in astuple(row):
+            yield from value if isinstance(value, tuple) else [value]
+
+
+def of_size(prediction: Prediction, size: int) -> Row:
+    return next(row for row in prediction.rows if row.size == size)
+
+
+def test_empty_trace_says_what_it_collects() -> None:
+    prediction = predict(EMPTY)
+    assert prediction.rows == ()
+    assert prediction.banner == ("Collecting: 0 of 1,000 checkouts, 0 of 60 seconds.",)
+
+
+def test_nothing_is_said_below_a_minute() -> None:
+    prediction = predict(recorded(*bursty(4000, 1), size=8), [8])
+    assert prediction.rows == ()
+    assert prediction.banner[0].startswith("Collecting: 4,000 of 1,000 checkouts")
+
+
+def test_few_checkouts_give_counts_only() -> None:
+    demand = recorded(*poisson(1500, 20, 0.1, 1), size=4)
+    row = predict(demand, [4]).rows[0]
+    assert (row.p95, row.range, row.timeouts, row.grade) == (None, None, 0, "D")
+
+
+def test_some_checkouts_give_a_range_only() -> None:
+    demand = recorded(*poisson(4000, 20, 0.1, 1), size=3)
+    prediction = predict(demand, [3])
+    row = prediction.rows[0]
+    assert (row.p50, row.p95, row.p99) == (None, None, None)
+    assert row.range is not None
+    assert row.grade == "C"
+    assert prediction.banner[0].startswith("Collecting: 4,000 of 10,000 checkouts, bursts ")
+
+
+def test_enough_checkouts_give_p95_and_plenty_p99() -> None:
+    some = predict(recorded(*bursty(20_000, 1), size=10), [10]).rows[0]
+    many = predict(recorded(*bursty(40_000, 1), size=10), [10]).rows[0]
+    assert some.p95 is not None
+    assert some.p99 is None
+    assert many.p99 is not None
+    assert many.p99_range is not None
+
+
+def test_present_size_is_predicted_as_recorded() -> None:
+    demand = recorded(*bursty(40_000, 1), size=10)
+    row = predict(demand, [10]).rows[0]
+    assert row.p95 == p95_at(demand)
+    assert row.grade == "A"
+
+
+def test_flat_server_is_predicted_from_either_side() -> None:
+    traffic = bursty(40_000, 1)
+    truth = p95_at(recorded(*traffic, size=9))
+    assert of_size(predict(recorded(*traffic, size=13), [9]), 9).p95 == pytest.approx(truth)
+    assert of_size(predict(recorded(*traffic, size=7), [9]), 9).p95 == pytest.approx(truth)
+
+
+def test_range_holds_another_day() -> None:
+    rows = [predict(recorded(*bursty(40_000, s), size=12), [9]).rows[0] for s in range(6)]
+    truth = p95_at(recorded(*bursty(200_000, 99), size=9))
+    inside = [row.range is not None and row.range[0] <= truth <= row.range[1] for row in rows]
+    assert sum(inside) >= 5
+
+
+def test_timed_out_requests_stay_in_the_demand() -> None:
+    traffic = bursty(40_000, 4)
+    demand = recorded(*traffic, size=7, timeout=0.1)
+    share = sum(demand.outcome) / 40_000
+    truth = sum(recorded(*traffic, size=9, timeout=0.1).outcome)
+    kept = predict(demand, [9]).rows[0]
+    dropped = [i for i, what in enumerate(demand.outcome) if what == 0]
+    columns = ("asked", "wait", "hold", "outcome", "site", "owner")
+    naive = replace(
+        demand, **{name: [getattr(demand, name)[i] for i in dropped] for name in columns}
+    )
+    assert share > 0.1
+    assert kept.timeouts == pytest.approx(truth, rel=0.15)
+    assert predict(naive, [9]).rows[0].timeouts == pytest.approx(0, abs=0.1 * truth)
+    assert kept.grade in {"C", "D"}
+
+
+def test_without_a_timeout_the_dropped_demand_waits() -> None:
+    traffic = bursty(40_000, 4)
+    demand = recorded(*traffic, size=7, timeout=0.1)
+    truth = p95_at(recorded(*traffic, size=9))
+    row = predict(demand, [9], Change(timeout=inf)).rows[0]
+    assert row.timeouts == 0
+    assert row.p95 == pytest.approx(truth, rel=0.2)
+
+
+def test_many_imputed_requests_are_said_and_cost_the_grade() -> None:
+    demand = recorded(*bursty(40_000, 4), size=3, timeout=0.005)
+    prediction = predict(demand, [4, 12])
+    assert prediction.imputed_share > 0.3
+    assert {row.grade for row in prediction.rows} == {"D"}
+    assert any("Their holds are drawn" in text for text in prediction.banner)
+
+
+def test_all_timed_out_gives_no_row() -> None:
+    count = 2000
+    demand = Demand(
+        asked=[n / 10 for n in range(count)],
+        wait=[1.0] * count,
+        hold=[0.0] * count,
+        outcome=[1] * count,
+        site=[1] * count,
+        owner=[0] * count,
+        duration=200.0,
+        size=5,
+        timeout=1.0,
+    )
+    prediction = predict(demand)
+    assert prediction.rows == ()
+    assert prediction.banner == (
+        "No checkout of this window has ended, so nothing is known about holds.",
+    )
+
+
+def test_cancelled_caller_leaves_when_it_left() -> None:
+    demand = replace(
+        recorded([n / 10 for n in range(2000)], [0.01] * 2000, size=1),
+        timeout=5.0,
+        outcome=[4 if n == 7 else 0 for n in range(2000)],
+        wait=[0.3 if n == 7 else 0.0 for n in range(2000)],
+    )
+    rows = rows_of(demand)
+    patience = rows.patience(5.0)
+    assert rows.missing == [7]
+    assert patience[6:9] == [5.0, 0.3, 5.0]
+
+
+def test_open_checkout_lasts_at_least_as_long_as_it_has() -> None:
+    demand = recorded([float(n) for n in range(100)], [n / 100 for n in range(100)], size=50)
+    demand = replace(demand, open=(Held(90.0, 0.0, 0.9, 1), Held(50.0, 0.0, 40.0, 1)))
+    rows = rows_of(demand)
+    drawn = [[holds[i] for i in rows.missing] for holds in imputations(rows, 20)]
+    assert {long for long, _ in drawn} == {40.0}
+    assert all(0.9 < short < 1.0 for _, short in drawn)
+    assert len({short for _, short in drawn}) > 3
+
+
+def test_who_still_waits_is_demand() -> None:
+    demand = replace(recorded([0.0, 1.0], [5.0, 5.0], size=1), waiting=(Queued(3.0, 1),))
+    rows = rows_of(demand)
+    assert rows.asked == [0.0, 1.0, 3.0]
+    assert rows.missing == [2]
+
+
+def test_failed_connects_are_left_out() -> None:
+    demand = replace(recorded([0.0, 1.0, 2.0], [1.0] * 3, size=1), outcome=[0, 3, 2])
+    assert (len(rows_of(demand)), rows_of(demand).left_out) == (1, 2)
+
+
+def test_lost_slots_are_missing() -> None:
+    traffic = bursty(40_000, 1)
+    demand = recorded(*traffic, size=8)
+    leaky = replace(demand, size=10, lost=2)
+    assert predict(leaky, [10]).rows[0].p95 == p95_at(demand)
+    assert predict(leaky, [10], Change(are_leaks_fixed=True)).rows[0].p95 == pytest.approx(
+        p95_at(recorded(*traffic, size=10))
+    )
+    assert predict(leaky, [2]).rows[0].note == "Every slot of this size is lost."
+
+
+def test_size_below_the_load_says_so() -> None:
+    demand = recorded(*bursty(40_000, 1), size=10)
+    row = predict(demand, [2]).rows[0]
+    assert (row.p95, row.range, row.timeouts) == (None, None, None)
+    assert row.note.startswith("Below the offered load of 3.0 connections")
+
+
+def test_size_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="sizes begin at 1, not 0"):
+        predict(EMPTY, [5, 0])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"timeout": -1}, {"overflow": -1}, {"hold": inf}, {"less": -1}, {"share": 0}]
+)
+def test_impossible_change_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Change(**wrong)  # type: ignore[arg-type]
+
+
+def test_shorter_holds_wait_less() -> None:
+    demand = recorded(*bursty(40_000, 1), size=8)
+    as_is = predict(demand, [8]).rows[0]
+    half = predict(demand, [8], Change(hold=0.5)).rows[0]
+    other_site = predict(demand, [8], Change(hold=0.5, sites=frozenset({2}))).rows[0]
+    less = predict(demand, [8], Change(less=0.010)).rows[0]
+    assert as_is.p95 is not None
+    assert half.p95 is not None
+    assert less.p95 is not None
+    assert half.p95 < 0.1 * as_is.p95
+    assert less.p95 < 0.3 * as_is.p95
+    assert other_site.p95 == as_is.p95
+
+
+def test_more_workers_leave_each_fewer_callers() -> None:
+    demand = recorded(*bursty(60_000, 1), size=8)
+    prediction = predict(demand, [8], Change(share=2 / 3))
+    assert prediction.collected == pytest.approx(40_000, rel=0.02)
+
+
+def test_unlimited_pool_gets_sizes_to_choose() -> None:
+    demand = recorded(*bursty(40_000, 1), size=100)
+    for free in (replace(demand, size=None), replace(demand, size=5, overflow=-1)):
+        prediction = predict(free)
+        assert 6 <= len(prediction.rows) <= 14
+        assert all(row.timeouts is not None for row in prediction.rows[1:])
+        assert prediction.rows[-1].p95 == 0.0
+
+
+def test_size_one_pool_is_predicted() -> None:
+    demand = recorded(*poisson(20_000, 20, 0.02, 1), size=1)
+    prediction = predict(demand)
+    assert prediction.rows[0].size == 1
+    assert prediction.rows[0].p95 == p95_at(demand)
+
+
+def test_every_number_is_finite_and_has_a_range() -> None:
+    for demand in (
+        recorded(*bursty(20_000, 1), size=8, timeout=0.05),
+        recorded(*bursty(20_000, 1), size=5, overflow=5, semantics="queuepool"),
+        recorded([0.0] * 1500 + [100.0], [0.0] * 1501, size=1),
+        recorded([n * 0.05 for n in range(3000)], [1e-6] * 3000, size=1),
+        closed(10, 0.2, 0.05, 3, 12_000, 1),
+    ):
+        prediction = predict(demand)
+        found = [value for value in numbers(prediction) if isinstance(value, float)]
+        assert all(map(isfinite, found))
+        for row in prediction.rows:
+            assert (row.p95 is None) or (row.range is not None)
+            assert (row.p50 is None) is (row.p50_range is None)
+            assert (row.p99 is None) is (row.p99_range is None)
+            assert (row.timeouts is None) is (row.timeouts_range is None)
+            assert row.range is None or row.range[0] <= row.range[1]
+            assert row.grade in {"A", "B", "C", "D"}
+
+
+def test_same_demand_gives_the_same_prediction() -> None:
+    demand = recorded(*bursty(12_000, 1), size=8, timeout=0.05)
+    assert predict(demand, [9]) == predict(demand, [9])
+
+
+def test_overflow_counts_churn() -> None:
+    demand = recorded(*bursty(20_000, 1), size=4, overflow=8, semantics="queuepool")
+    small, middle, large = predict(demand, [4, 12, 30]).rows
+    assert small.opens is not None
+    assert large.opens is not None
+    assert middle.opens is not None
+    assert small.opens > 3 * middle.opens
+    assert large.opens == 0
+
+
+def test_other_overflow_is_asked_for() -> None:
+    demand = recorded(*bursty(20_000, 1), size=4, overflow=8, semantics="queuepool")
+    row = predict(demand, [12], Change(overflow=0)).rows[0]
+    assert (row.overflow, row.opens) == (0, None)
+    assert row.p95 == pytest.approx(p95_at(demand))
+
+
+def test_hosts_untold_are_labelled_approximate() -> None:
+    demand = recorded(*bursty(20_000, 1), size=10, semantics="aiohttp")
+    prediction = predict(demand, [10])
+    assert prediction.rows[0].grade == "C"
+    assert any("Hosts are not told apart" in text for text in prediction.sentences)
+
+
+def test_host_limit_is_kept() -> None:
+    demand = recorded(*bursty(20_000, 1), size=100, semantics="aiohttp")
+    told = replace(demand, host=[n % 2 for n in range(20_000)], limit_per_host=4)
+    row = predict(told, [100]).rows[0]
+    assert row.p95 is not None
+    assert row.p95 > 0.05
+
+
+def test_unknown_callers_get_both_numbers() -> None:
+    demand = closed(users=40, think=0.15, hold=0.02, size=12, count=20_000, seed=5)
+    prediction = predict(demand, [6])
+    row = prediction.rows[0]
+    truth = p95_at(closed(40, 0.15, 0.02, 6, 20_000, 6))
+    assert prediction.mode == "unknown"
+    assert prediction.grade in {"C", "D"}
+    assert row.range is not None
+    assert row.range[0] <= truth <= row.range[1]
+
+
+def test_closed_callers_are_found_and_replayed() -> None:
+    demand = closed(users=40, think=0.15, hold=0.02, size=4, count=30_000, seed=5)
+    prediction = predict(demand, [5])
+    truth = p95_at(closed(40, 0.15, 0.02, 5, 30_000, 6))
+    assert prediction.mode == "closed"
+    assert prediction.rows[0].p95 == pytest.approx(truth, rel=0.1)
+
+
+def saturating(count: int, size: int, cores: int, seed: int) -> Demand:
+    """A server of so many cores behind the pool, with bursts that fill it."""
+    arrivals, work = bursty(count, seed, low=60, high=250)
+    load = Load(arrivals, work)
+    rates = [1.0, *(min(1.0, cores / n) for n in range(1, size + 1))]
+    done = replay_shared(load, load.holds, size, rates)
+    waits = dict(zip(done.waited, done.waits, strict=True))
+    starts = sorted((a + waits.get(i, 0.0), i) for i, a in enumerate(arrivals))
+    ends = _ends(starts, work, rates)
+    return Demand(
+        asked=arrivals,
+        wait=[waits.get(i, 0.0) for i in range(count)],
+        hold=[ends[i] - arrivals[i] - waits.get(i, 0.0) for i in range(count)],
+        outcome=[0] * count,
+        site=[1] * count,
+        owner=[0] * count,
+        duration=arrivals[-1],
+        size=size,
+        semantics="asyncpg",
+    )
+
+
+def _ends(
+    starts: list[tuple[float, int]], work: list[float], rates: list[float]
+) -> dict[int, float]:
+    """In steps of an event each: slow, and independent of what is tested."""
+    left: dict[int, float] = {}
+    ends: dict[int, float] = {}
+    now = 0.0
+    for start, i in [*starts, (inf, -1)]:
+        while left:
+            rate = rates[min(len(left), len(rates) - 1)]
+            first = min(left, key=lambda each: left[each])
+            end = now + left[first] / rate
+            passed = (min(end, start) - now) * rate
+            left = {each: rest - passed for each, rest in left.items()}
+            now = min(end, start)
+            if end > start:
+                break
+            ends[first] = end
+            del left[first]
+        now = start
+        if i >= 0:
+            left[i] = work[i]
+    return ends
+
+
+def test_saturating_server_is_found_and_its_truth_in_range() -> None:
+    wide, narrow = (saturating(12_000, size, 3, 2) for size in (16, 6))
+    found = slowdown.judge(rows_of(wide), 16)
+    row = predict(wide, [6]).rows[0]
+    truth = p95_at(narrow)
+    naive = p95_at(recorded(list(wide.asked), list(wide.hold), size=6))
+    assert found.verdict == "saturating"
+    assert row.grade in {"B", "C"}
+    assert row.range is not None
+    assert row.range[0] <= truth <= row.range[1]
+    assert row.p95 is not None
+    assert abs(row.p95 - truth) < 0.2 * abs(naive - truth)
+
+
+def test_flat_server_opens_the_gate() -> None:
+    found = slowdown.judge(rows_of(recorded(*bursty(20_000, 1), size=12)), 12)
+    assert found.verdict == "flat"
+    assert found.ratio == pytest.approx(1.0, abs=0.1)
+
+
+def test_pool_that_is_always_full_gives_a_range_only() -> None:
+    arrivals, holds = poisson(12_000, 99, 0.04, 3)
+    demand = recorded(arrivals, [h / 2 + 0.02 for h in holds], size=4)
+    prediction = predict(demand, [8])
+    row = prediction.rows[0]
+    assert (row.p95, row.grade) == (None, "D")
+    assert row.range is not None
+    assert prediction.banner[0].startswith("The pool was full all the time")
+
+
+def test_candidates_lie_between_load_and_peak() -> None:
+    assert candidates(3.2, 40, 10, 0, 0) == [4, 7, 8, 9, 10, 11, 12, 13, 15, 19, 20, 40]
+    assert candidates(0.1, 1, 5, 0, 0) == [1, 3, 4, 5, 6, 7, 8, 10]
+    assert candidates(3.2, 40, 5, 10, 0)[0] == 1
+    assert 6 <= len(candidates(80.0, 300, None, 0, 0)) <= 14
+
+
+def test_depth_grows_with_checkouts_and_bursts() -> None:
+    assert astuple(depth(2_999, 99, 0.5)) == (False, False, False)
+    assert astuple(depth(9_999, 99, 0.5)) == (True, False, False)
+    assert astuple(depth(10_000, 9, 0.5)) == (True, False, False)
+    assert astuple(depth(10_000, 0, 0.0)) == (True, True, False)
+    assert astuple(depth(30_000, 29, 0.5)) == (True, True, False)
+    assert astuple(depth(30_000, 30, 0.5)) == (True, True, True)
+
+
+def test_staffing_is_the_load_and_twice_its_root() -> None:
+    assert [staffing(load) for load in (0.0, 1.0, 13.0, 100.0)] == [1, 3, 21, 120]
+
+
+@dataclass
+class Recorded:
+    asked: float
+    wait: float
+    hold: float | None
+    site: int
+    owner: int
+    outcome: str
+
+
+def test_gather_reads_the_recorders_rows() -> None:
+    rows = [Recorded(3.0, 0.5, 1.0, 7, 9, "returned"), Recorded(2.0, 1.0, None, 7, 8, "timeout")]
+    demand = gather(rows, size=5, overflow=2, timeout=1.0)
+    assert list(demand.asked) == [3.0, 2.0]
+    assert list(demand.hold) == [1.0, 0.0]
+    assert list(demand.outcome) == [0, 1]
+    assert (demand.duration, demand.capacity) == (2.5, 7)
+    assert gather([], size=5).duration == 0.0
+
+
+def test_prediction_is_explained_in_the_traces_own_figures() -> None:
+    told = predict(recorded(*bursty(40_000, 1), size=10, timeout=0.2), [10]).sentences
+    assert told[0].startswith("40,000 recorded requests of ")
+    assert any(text.startswith("A caller leaves after 200 ms; ") for text in told)
+    assert any(text.startswith("At the present size the replay gives p95 ") for text in told)
+
+
+def test_replay_that_misses_the_record_costs_the_grade() -> None:
+    demand = recorded(*bursty(40_000, 1), size=10)
+    slower = replace(demand, wait=[3 * wait + 0.05 for wait in demand.wait])
+    assert predict(slower, [10]).rows[0].grade == "C"

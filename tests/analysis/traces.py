@@ -1,0 +1,124 @@
+"""Made-up traffic, and the plainest replays that the real ones are measured against."""
+
+import heapq
+from collections.abc import Sequence
+from math import inf, log
+from random import Random
+
+from dashboard.model.whatif import Demand
+
+
+def poisson(count: int, rate: float, mean: float, seed: int) -> tuple[list[float], list[float]]:
+    """Arrivals and exponential holds."""
+    chance = Random(seed)
+    now, arrivals, holds = 0.0, [], []
+    for _ in range(count):
+        now += chance.expovariate(rate)
+        arrivals.append(now)
+        holds.append(chance.expovariate(1 / mean))
+    return arrivals, holds
+
+
+def bursty(
+    count: int, seed: int, low: float = 100.0, high: float = 600.0, hold: float = 0.02
+) -> tuple[list[float], list[float]]:
+    """Half a second of `high` every five seconds; lognormal holds."""
+    chance = Random(seed)
+    sigma = 0.8
+    mu = log(hold) - sigma**2 / 2
+    now, arrivals, holds = 0.0, [], []
+    for _ in range(count):
+        now += chance.expovariate(high if now % 5 < 0.5 else low)
+        arrivals.append(now)
+        holds.append(chance.lognormvariate(mu, sigma))
+    return arrivals, holds
+
+
+def full_replay(
+    arrivals: Sequence[float], holds: Sequence[float], slots: int, patience: Sequence[float]
+) -> tuple[dict[int, float], list[int]]:
+    """Every request through the heap: waits by index where somebody waited, and who left."""
+    heap = [-inf] * slots
+    waits: dict[int, float] = {}
+    left = []
+    for i, (now, hold) in enumerate(zip(arrivals, holds, strict=True)):
+        free = heap[0]
+        if free <= now:
+            heapq.heapreplace(heap, now + hold)
+        elif free - now > patience[i]:
+            left.append(i)
+        else:
+            heapq.heapreplace(heap, free + hold)
+            waits[i] = free - now
+    return waits, left
+
+
+def recorded(
+    arrivals: Sequence[float],
+    holds: Sequence[float],
+    size: int,
+    timeout: float | None = None,
+    semantics: str = "asyncpg",
+    overflow: int = 0,
+) -> Demand:
+    """What a pool of this size would have written down."""
+    patience = [inf if timeout is None else timeout] * len(arrivals)
+    waits, left = full_replay(arrivals, holds, size + overflow, patience)
+    gone = set(left)
+    count = len(arrivals)
+    return Demand(
+        asked=arrivals,
+        wait=[patience[i] if i in gone else waits.get(i, 0.0) for i in range(count)],
+        hold=[0.0 if i in gone else holds[i] for i in range(count)],
+        outcome=[1 if i in gone else 0 for i in range(count)],
+        site=[1] * count,
+        owner=[0] * count,
+        duration=arrivals[-1] - arrivals[0],
+        size=size,
+        overflow=overflow,
+        timeout=timeout,
+        semantics=semantics,
+    )
+
+
+def closed(users: int, think: float, hold: float, size: int, count: int, seed: int) -> Demand:
+    """`users` that each think, ask, hold, and think again; lognormal holds."""
+    chance = Random(seed)
+    sigma = 0.5
+    mu = log(hold) - sigma**2 / 2
+    heap = [0.0] * size
+    due = [(chance.expovariate(1 / think), user + 1) for user in range(users)]
+    heapq.heapify(due)
+    asked, wait, held, owner = [], [], [], []
+    while len(asked) < count:
+        now, user = heapq.heappop(due)
+        waited = max(0.0, heap[0] - now)
+        lasts = chance.lognormvariate(mu, sigma)
+        heapq.heapreplace(heap, now + waited + lasts)
+        asked.append(now)
+        wait.append(waited)
+        held.append(lasts)
+        owner.append(user)
+        heapq.heappush(due, (now + waited + lasts + chance.expovariate(1 / think), user))
+    return Demand(
+        asked=asked,
+        wait=wait,
+        hold=held,
+        outcome=[0] * count,
+        site=[1] * count,
+        owner=owner,
+        duration=asked[-1] - asked[0],
+        size=size,
+        semantics="queuepool",
+    )
+
+
+def p95(values: Sequence[float], count: int) -> float:
+    """Nearest rank over `count` values of which the rest are 0."""
+    ordered = [0.0] * (count - len(values)) + sorted(values)
+    return ordered[-(-95 * count // 100) - 1]
+
+
+def p95_at(demand: Demand) -> float:
+    """What was recorded."""
+    return p95(list(demand.wait), len(demand.wait))

@@ -1,0 +1,66 @@
+# ruff: noqa: D102, ASYNC109 -- Case says what each is
+"""asyncpg's own pool."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import psycopg
+
+from dashboard.demo.postgres import Postgres
+
+
+async def _refuse(*_: object, **__: object) -> Any:
+    raise OSError("refused")
+
+
+class PoolCase:
+    """A caller is a task."""
+
+    name = "asyncpg-Pool"
+    owner = "task"
+    function = "PoolCase.checkout"
+    can_cancel = can_wait = is_bounded = keeps = can_kill = closes = True
+    reclaims = False
+
+    def __init__(self) -> None:
+        self._timeout = 5.0
+
+    async def open(self, postgres: Postgres, size: int, timeout: float) -> Any:
+        self._timeout = timeout
+        return await asyncpg.create_pool(postgres.url, min_size=0, max_size=size)
+
+    async def checkout(self, pool: Any) -> Any:
+        return await pool.acquire(timeout=self._timeout)
+
+    async def checkin(self, pool: Any, connection: Any) -> None:
+        await pool.release(connection)
+
+    async def kill(self, pool: Any, connection: Any) -> None:
+        address = pool._connect_args[0]
+        await asyncio.to_thread(_terminate, address, connection.get_server_pid())
+        try:
+            await connection.execute("SELECT 1")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            return
+        raise AssertionError("the connection outlived its server process")
+
+    async def break_down(self, pool: Any) -> None:
+        pool._connect = _refuse
+
+    async def close(self, pool: Any) -> None:
+        await pool.close()
+
+    def own(self, pool: Any) -> tuple[int, int] | None:
+        return pool.get_size() - pool.get_idle_size(), pool.get_idle_size()
+
+    def hooked(self, pool: Any) -> list[Any]:
+        return [pool]
+
+
+def _terminate(address: str, pid: int) -> None:
+    with psycopg.connect(address, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+
+CASES = [PoolCase()]
