@@ -22,8 +22,8 @@ from . import peers_plugin
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache" / "peers"
-#: A test that differs is run again so often: some are unsteady without us too.
-_AGAIN = 2
+#: A test that differs is run again so often, both ways: some are unsteady without us too.
+_AGAIN = 5
 _LONGEST = 900.0
 
 
@@ -46,9 +46,9 @@ SUITES = (
 
 @dataclass(frozen=True)
 class Run:
-    """What came of each test, and which probes failed during which."""
+    """What came of each test, each time, and which probes failed during which."""
 
-    outcomes: Mapping[str, str]
+    outcomes: Mapping[str, tuple[str, ...]]
     broken: Mapping[str, str]
 
 
@@ -63,14 +63,32 @@ class Comparison:
 
     @property
     def differing(self) -> list[str]:
-        """Tests with another outcome, or that ran in one way only."""
-        names = {*self.bare.outcomes, *self.watched.outcomes}
-        is_other = (name for name in names if self.pair(name)[0] != self.pair(name)[1])
-        return sorted(is_other)
+        """Tests that never came out the same both ways, or that ran in one way only."""
+        return [name for name in self._names() if not set.intersection(*self._seen(name))]
 
-    def pair(self, name: str) -> tuple[str, str]:
-        """Its outcome without and with."""
-        return self.bare.outcomes.get(name, "-"), self.watched.outcomes.get(name, "-")
+    @property
+    def unsteady(self) -> list[str]:
+        """Tests that came out one way and another, the same both ways at least once."""
+        seen = {name: self._seen(name) for name in self._names()}
+        return [
+            name
+            for name, (bare, watched) in seen.items()
+            if bare & watched and len(bare | watched) > 1
+        ]
+
+    def told(self, name: str) -> str:
+        """How often it failed, each way."""
+        bare, watched = self.bare.outcomes.get(name, ()), self.watched.outcomes.get(name, ())
+        return (
+            f"{name}: failed {bare.count('failed')} of {len(bare)} times without, "
+            f"{watched.count('failed')} of {len(watched)} watched"
+        )
+
+    def _names(self) -> list[str]:
+        return sorted({*self.bare.outcomes, *self.watched.outcomes})
+
+    def _seen(self, name: str) -> tuple[set[str], set[str]]:
+        return set(self.bare.outcomes.get(name, ())), set(self.watched.outcomes.get(name, ()))
 
 
 def fetch(suite: Suite, to: Path = CACHE) -> Path:
@@ -117,10 +135,10 @@ def run(
             timeout=_LONGEST,
             check=False,
         )
-    found = Run(**json.loads(file.read_text())) if file.exists() else None
-    if found is None or not found.outcomes:
+    found = json.loads(file.read_text()) if file.exists() else {"outcomes": {}, "broken": {}}
+    if not found["outcomes"]:
         raise SystemExit(f"{suite.name}: no test was run; see {log}")
-    return found
+    return Run({name: (what,) for name, what in found["outcomes"].items()}, found["broken"])
 
 
 def compare(suite: Suite, folder: Path, given: Mapping[str, str]) -> Comparison:
@@ -142,22 +160,22 @@ def compare(suite: Suite, folder: Path, given: Mapping[str, str]) -> Comparison:
 
 
 def _joined(before: Run, again: Run) -> Run:
-    return Run({**before.outcomes, **again.outcomes}, {**before.broken, **again.broken})
+    more = {name: (*before.outcomes.get(name, ()), *how) for name, how in again.outcomes.items()}
+    return Run({**before.outcomes, **more}, {**before.broken, **again.broken})
 
 
 def table(found: Sequence[Comparison]) -> str:
-    """Counts for each suite, then the names of what differs and of probes that failed."""
+    """Counts for each suite, then what differs, what is unsteady, and probes that failed."""
     lines = [f"{'suite':<20}{'':<10}{'passed':>8}{'failed':>8}{'skipped':>9}"]
     for each in found:
         for way, outcomes in (("without", each.bare), ("watched", each.watched)):
-            count = Counter(outcomes.outcomes.values())
+            count = Counter(how[0] for how in outcomes.outcomes.values())
             name = f"{each.suite.name} {each.version}"
             figures = f"{count['passed']:>8}{count['failed']:>8}{count['skipped']:>9}"
             lines.append(f"{name:<20}{way:<10}{figures}")
     for each in found:
-        for name in each.differing:
-            bare, watched = each.pair(name)
-            lines.append(f"differs: {name}: {bare} without, {watched} watched")
+        lines += [f"differs: {each.told(name)}" for name in each.differing]
+        lines += [f"unsteady: {each.told(name)}" for name in each.unsteady]
         lines += [f"probe failed: {name}: {what}" for name, what in each.watched.broken.items()]
     return "\n".join(lines)
 

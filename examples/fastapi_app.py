@@ -1,4 +1,7 @@
-"""FastAPI: the pool opens and closes with the application. uvicorn examples.fastapi_app:app"""
+"""FastAPI: the pool opens and closes with the application.
+
+uvicorn examples.fastapi_app:app
+"""
 
 import os
 from collections.abc import AsyncIterator
@@ -14,6 +17,7 @@ dash = Dashboard(title="Orders")  # closed, until POOL_DASHBOARD_TOKEN is set
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Open for as long as the application runs."""
     async with asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=1, max_size=5) as pool:
         app.state.pool = pool
         with dash.watch(pool, name="orders"):

@@ -1,8 +1,12 @@
-"""Litestar and aiohttp. uvicorn examples.litestar_app:app"""
+"""Litestar, with a session of aiohttp.
+
+uvicorn examples.litestar_app:app
+"""
 
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import unquote
 
 from aiohttp import ClientSession
 from litestar import Litestar, asgi, get
@@ -32,8 +36,9 @@ async def rates(state: State) -> str:
 
 @asgi("/pools", is_mount=True, copy_scope=True)
 async def pools(scope: Scope, receive: Receive, send: Send) -> None:
-    """The dashboard."""
-    await dash(scope, receive, send)  # type: ignore[arg-type]
+    """The dashboard; Litestar took the prefix off its path and put a slash at the end."""
+    whole = {**scope, "path": unquote(scope["raw_path"].decode()), "root_path": "/pools"}
+    await dash(whole, receive, send)  # type: ignore[arg-type]
 
 
 app = Litestar([rates, pools], lifespan=[bank], middleware=[dash.middleware])

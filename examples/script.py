@@ -1,4 +1,7 @@
-"""A script: who held a connection, and how busy was each pool? python examples/script.py"""
+"""A script that says how busy its pools were, and who kept a connection.
+
+python examples/script.py
+"""
 
 import os
 
@@ -18,4 +21,4 @@ for pool in dash.snapshot().pools.values():
     print(f"{pool.name}: {pool.checkouts} checkouts, {pool.used} still out of {pool.max}")
 for suspect in dash.suspects():
     print(suspect.verdict, suspect.call_site)
-dash.stop()
+engine.dispose()

@@ -1,4 +1,7 @@
-"""Starlette and SQLAlchemy. uvicorn examples.starlette_app:app"""
+"""Starlette, with an async engine of SQLAlchemy.
+
+uvicorn examples.starlette_app:app
+"""
 
 import os
 

@@ -1,4 +1,7 @@
-"""A worker with threads and no web server: the dashboard serves itself. python examples/worker.py"""
+"""A worker with threads and no web server: the dashboard serves itself.
+
+python examples/worker.py
+"""
 
 import os
 import queue

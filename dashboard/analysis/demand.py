@@ -147,10 +147,19 @@ def rows_of(demand: Demand) -> Rows:
     """Sort, rebase, and set apart what has no hold. Closed pools and failed connects are out."""
     kept = [i for i, what in enumerate(demand.outcome) if what in _ASKED_FOR_A_SLOT]
     hosts = demand.host or array("B", bytes(len(demand.asked)))
-    columns = (demand.asked, demand.wait, demand.hold, demand.outcome, demand.site, demand.owner)
-    asked, wait, hold, outcome, site, owner, host = (
-        [column[i] for i in kept] for column in (*columns, hosts)
+    columns: tuple[list[Any], ...] = tuple(
+        [column[i] for i in kept]
+        for column in (
+            demand.asked,
+            demand.wait,
+            demand.hold,
+            demand.outcome,
+            demand.site,
+            demand.owner,
+            hosts,
+        )
     )
+    asked, wait, hold, outcome, site, owner, host = columns
     last = max(map(add, map(add, asked, wait), hold), default=0.0)
     unended = len(asked)
     for held in demand.open:

@@ -88,7 +88,7 @@ def sentences(scene: Scene, check: str) -> tuple[str, ...]:
         _patience(demand, rows),
         _unseen(rows),
         _MODES[scene.mode],
-        _server(scene.found),
+        _server(scene.found, scene.mode),
         _library(demand),
         check,
         _RANGE,
@@ -121,7 +121,10 @@ def _unseen(rows: Rows) -> str:
     return " ".join(parts)
 
 
-def _server(found: Slowdown) -> str:
+def _server(found: Slowdown, mode: str) -> str:
+    is_ignored = mode in {"chained", "closed"} and found.verdict != "flat"
+    if is_ignored:
+        return "Holds may change with the size of the pool; they are replayed as they were."
     if found.ratio is None:
         return "Whether holds grow with concurrency is unknown, so the range covers both."
     ratio = f"Holds at busy times are {found.ratio:.2f} times those at quiet times"

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
+from ..model.whatif import RETURNED
 from .chance import Chance
 from .demand import Rows
 
@@ -36,23 +37,19 @@ def imputations(rows: Rows, count: int, seed: int = 0) -> list[list[float]]:
 
 
 def _choices(rows: Rows) -> dict[int | None, list[float]]:
-    """Completed holds, ascending, by site; of all sites under None."""
-    unseen = set(rows.missing)
-    every: dict[int | None, list[float]] = {None: []}
-    full: dict[int, list[float]] = {}
-    for i, (site, hold) in enumerate(zip(rows.site, rows.hold, strict=True)):
-        if i in unseen:
-            continue
-        every[None].append(hold)
-        every.setdefault(site, []).append(hold)
-        if rows.wait[i] >= _FULL:
-            full.setdefault(site, []).append(hold)
-    every.update({site: holds for site, holds in full.items() if len(holds) >= _ENOUGH})
-    return {
-        site: sorted(holds)
-        for site, holds in every.items()
-        if site is None or len(holds) >= _ENOUGH
-    }
+    """Completed holds, ascending, of each call site that needs some; of all sites under None."""
+    unseen = set(rows.least)
+    seen = [i for i, what in enumerate(rows.outcome) if what == RETURNED]
+    if unseen:
+        seen = [i for i in seen if i not in unseen]
+    choices: dict[int | None, list[float]] = {None: sorted(rows.hold[i] for i in seen)}
+    for site in {rows.site[i] for i in rows.missing}:
+        own = [i for i in seen if rows.site[i] == site]
+        full = [i for i in own if rows.wait[i] >= _FULL]
+        best = full if len(full) >= _ENOUGH else own
+        if len(best) >= _ENOUGH:
+            choices[site] = sorted(rows.hold[i] for i in best)
+    return choices
 
 
 def _draw(

@@ -25,9 +25,9 @@ class Measured:
     timeouts: int
     cancelled: int
     busy: float
-    bursts: int
     waited_share: float
-    longest_episode: float
+    bursts: int = 0
+    longest_episode: float = 0.0
     timeouts_range: Range | None = None
     busy_range: Range | None = None
 
@@ -53,6 +53,19 @@ def episodes(at: Sequence[float], waits: Sequence[float]) -> list[tuple[float, f
     return list(zip(begins, ends, strict=True))
 
 
+def joined(
+    one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Periods of either, those that overlap as one."""
+    periods: list[tuple[float, float]] = []
+    for begin, end in sorted([*one, *other]):
+        if periods and begin <= periods[-1][1]:
+            periods[-1] = (periods[-1][0], max(end, periods[-1][1]))
+        else:
+            periods.append((begin, end))
+    return periods
+
+
 def percentile(ordered: Sequence[float], count: int, q: float) -> float:
     """Nearest rank over `count` values of which all but `ordered` (ascending) are 0."""
     rank = max(1, ceil(q * count / 100 - 1e-9))
@@ -63,7 +76,7 @@ def percentile(ordered: Sequence[float], count: int, q: float) -> float:
 def measure(load: Load, done: Replayed, seed: int | None = 0) -> Measured:
     """A caller whose patience was shorter than the pool's gave up by itself.
 
-    `seed` None spares the ranges, which cost as much as the rest.
+    `seed` None spares ranges and bursts, which cost as much as the rest.
     """
     count = len(load)
     timed_out = [i for i in done.left if load.patience[i] >= load.timeout]
@@ -72,22 +85,22 @@ def measure(load: Load, done: Replayed, seed: int | None = 0) -> Measured:
         busy = load.passed[-1] - sum(load.holds[i] for i in done.left)
     waits = done.waits + done.left_after
     ordered = sorted(waits)
-    groups = [
-        _in_time(done.asks, places, each)
-        for places, each in ((done.waited, done.waits), (done.left, done.left_after))
-    ]
-    periods = episodes(*(_merged(*groups) if done.left else groups[0]))
     measured = Measured(
         points={q: percentile(ordered, count, q) for q in QUANTILES},
         ranges=None,
         timeouts=len(timed_out),
         cancelled=len(done.left) - len(timed_out),
         busy=busy,
-        bursts=bursts(periods),
         waited_share=len(waits) / count if count else 0.0,
-        longest_episode=max((end - begin for begin, end in periods), default=0.0),
     )
     if seed is not None:
+        groups = [
+            _in_time(done.asks, places, each)
+            for places, each in ((done.waited, done.waits), (done.left, done.left_after))
+        ]
+        periods = joined(episodes(*groups[0]), episodes(*groups[1]))
+        measured.bursts = bursts(periods)
+        measured.longest_episode = max((end - begin for begin, end in periods), default=0.0)
         _resample(measured, load, done, groups, timed_out, seed)
     return measured
 
@@ -125,8 +138,3 @@ def _in_time(asks: Sequence[float], places: Sequence[int], waits: Sequence[float
         return at, waits
     order = sorted(range(len(at)), key=at.__getitem__)
     return [at[i] for i in order], [waits[i] for i in order]
-
-
-def _merged(one: Waiting, other: Waiting) -> Waiting:
-    pairs = sorted([*zip(*one, strict=True), *zip(*other, strict=True)])
-    return [at for at, _ in pairs], [wait for _, wait in pairs]

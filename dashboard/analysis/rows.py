@@ -8,13 +8,14 @@ from typing import Final
 from ..model.whatif import Range, Row
 from . import overflow, sizing
 from .measuring import Measured, measure
-from .replay import Load
+from .replay import Load, replay
 from .scene import Scene
 from .sharing import replay_shared
 from .slowdown import works
 
 #: Requests from the end of the trace that are replayed with holds that depend on the size.
 TAIL: Final = 10_000
+_ENVELOPED: Final = 5_000
 _NO_RANGE: Final = "Somebody waits for so much of the window that no range can be given."
 _GATES: Final = {"flat": "A", "saturating": "B", "mild": "C", "unknown": "D"}
 
@@ -127,7 +128,7 @@ class Tail:
     def __init__(self, scene: Scene) -> None:
         """Prepared when the first row needs it."""
         self.scene = scene
-        self._load: Load | None = None
+        self._loads: dict[int, Load] = {}
 
     def correct(self, row: Row, slots: int) -> Row:
         """Holds as they are, as fitted, or anything between two extremes: as the gate allows."""
@@ -138,8 +139,8 @@ class Tail:
         if verdict == "flat":
             return replace(row, grade=gate)
         if scene.mode in {"chained", "closed"}:
-            # Chained callers slow down with the server themselves: not simulated, so C at best.
-            return replace(row, grade=sizing.worst(gate, "C"))
+            # Callers that come again slow down with the server: not simulated, so C.
+            return replace(row, grade=sizing.worst(row.grade, "C"))
         low, high = self._envelope(row.range, slots)
         ranged = replace(row, range=(low, high), grade=sizing.worst(gate, "C"))
         if verdict != "mild":
@@ -163,33 +164,33 @@ class Tail:
         is_free = slots >= peak and (present is None or present >= peak)
         return slots == present or is_free
 
-    @property
-    def load(self) -> Load:
-        """The tail, from 0."""
-        if self._load is None:
-            whole = self.scene.loads[0]
-            start = max(0, len(whole) - TAIL)
+    def load(self, count: int) -> Load:
+        """The last `count` requests, from 0."""
+        whole = self.scene.loads[0]
+        start = max(0, len(whole) - count)
+        if start not in self._loads:
             begin = whole.arrivals[start]
-            self._load = Load(
+            self._loads[start] = Load(
                 [at - begin for at in whole.arrivals[start:]],
                 whole.holds[start:],
                 list(whole.patience[start:]),
                 whole.timeout,
             )
-        return self._load
+        return self._loads[start]
 
-    def _work(self, rates: Sequence[float]) -> list[float]:
+    def _work(self, load: Load, rates: Sequence[float]) -> list[float]:
         """What each hold would take alone; a hold nobody saw counts as if at its own time."""
-        rows, load = self.scene.rows, self.load
-        start = len(rows) - len(load)
-        gots = [a + w for a, w in zip(load.arrivals, rows.wait[start:], strict=True)]
+        waits = self.scene.rows.wait[len(self.scene.rows) - len(load) :]
+        gots = [at + wait for at, wait in zip(load.arrivals, waits, strict=True)]
         return works(gots, load.holds, rates)
 
     def fitted(self, row: Row, slots: int, grade: str) -> Row:
         """The row's numbers with the fitted speeds."""
-        scene, load = self.scene, self.load
+        scene, load = self.scene, self.load(TAIL)
         rates = scene.found.speeds(max(slots, scene.found.observed))
-        found = measure(load, replay_shared(load, self._work(rates), slots, rates), scene.seed)
+        found = measure(
+            load, replay_shared(load, self._work(load, rates), slots, rates), scene.seed
+        )
         depth = sizing.depth(len(scene.rows), found.bursts, found.waited_share)
         grade = sizing.worst(grade, scene.grade)
         if found.ranges is None:
@@ -217,18 +218,21 @@ class Tail:
 
     def _envelope(self, known: Range, slots: int) -> Range:
         """From holds unchanged to throughput unchanged, as a difference to the plain replay."""
-        scene, load = self.scene, self.load
+        scene, load = self.scene, self.load(_ENVELOPED)
         present = scene.demand.capacity or scene.found.observed
         if slots > present:
             rates = [1.0, *(min(1.0, present / n) for n in range(1, slots + 1))]
             work = list(load.holds)
         else:
             rates = [1.0, *(1 / n for n in range(1, max(present, slots) + 1))]
-            work = self._work(rates)
+            work = self._work(load, rates)
         shared = measure(load, replay_shared(load, work, slots, rates), scene.seed)
-        plain = measure(load, scene.run(load, slots), scene.seed)
-        shift = shared.points[95.0] - plain.points[95.0]
-        return max(0.0, known[0] + min(0.0, shift)), known[1] + max(0.0, shift)
+        plain = measure(load, replay(load, slots), None)
+        point, before = shared.points[95.0], plain.points[95.0]
+        low, high = (shared.ranges or {}).get(95.0, (point, point))
+        if point < before:
+            return max(0.0, known[0] + low - before), known[1]
+        return known[0], known[1] + max(0.0, high - before)
 
 
 def _joined(one: Range | None, other: Range | None) -> Range:

@@ -179,7 +179,7 @@ def _variance(found: Sequence[float], sites: Sequence[int]) -> float:
     groups: dict[int, list[float]] = {}
     for site, work in zip(sites, found, strict=True):
         groups.setdefault(site, []).append(log(work) if work > _SHORTEST else _LOWEST)
-    within = sum(
+    within: float = sum(
         sum(map(mul, each, each)) - sum(each) * sum(each) / len(each) for each in groups.values()
     )
     return within / max(1, len(found))

@@ -187,7 +187,7 @@ def strangers(pool: Any) -> bool:
         return False
     waiting = any(not getter.done() for getter in queue._getters)
     queued = len(queue._queue) + sum(holder._in_use is not None for holder in pool._holders)
-    return waiting or queued < len(pool._holders)
+    return pool._initializing or waiting or queued < len(pool._holders)
 
 
 def tell_cleared(sink: Sink) -> None:

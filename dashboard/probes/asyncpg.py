@@ -25,8 +25,8 @@ _Answer = TypeVar("_Answer")
 
 LIBRARY: Final = "asyncpg"
 
-#: Before 0.32 a connection tells nobody.
-_SILENT: Final = ("closed by the server while idle: seen at the next connect",)
+#: Before 0.32 the server's closing told nobody, and a connection referred to itself.
+_SILENT: Final = ("connections that the server closes while idle", "lost connections")
 #: Where a pool's own class keeps the pool.
 _SELF: Final = "_pool_dashboard_pool"
 
@@ -38,9 +38,7 @@ def pool_of(target: object) -> Pool | None:
 
 def attach(target: object, sink: Sink) -> "Probe":
     """Watch a pool, live or fresh."""
-    pool = pool_of(target)
-    assert pool is not None  # noqa: S101 -- the registry asked before
-    return Probe(pool, sink)
+    return Probe(pool_of(target), sink)
 
 
 def _quiet(

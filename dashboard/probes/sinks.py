@@ -118,10 +118,8 @@ _SELDOM: Final = {
 
 
 def _own(facts: Connection, theirs: Callable[[], float], ours: Callable[[], float]) -> Connection:
-    born = ours() - (theirs() - facts.born)
-    own = Connection(
-        born, create_time=facts.create_time, backend_pid=facts.backend_pid, host=facts.host
-    )
+    own = Connection(ours() - theirs() + facts.born, create_time=facts.create_time)
+    own.backend_pid, own.host = facts.backend_pid, facts.host
     own.is_open = facts.is_open
     return own
 

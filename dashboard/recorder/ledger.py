@@ -31,7 +31,7 @@ BATCH: Final = 256
 #: Batches end with the step of the histograms, so that a batch lies in one.
 TEN: Final = 10.0
 #: A probe that failed so often stops itself.
-PATIENCE: Final = 20
+PATIENCE: Final = 10
 _RARE: Final = 1000
 
 

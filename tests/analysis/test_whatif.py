@@ -7,12 +7,10 @@ import pytest
 from dashboard.analysis import slowdown
 from dashboard.analysis.demand import gather, rows_of
 from dashboard.analysis.imputing import imputations
-from dashboard.analysis.replay import Load
-from dashboard.analysis.sharing import replay_shared
 from dashboard.analysis.sizing import candidates, depth, staffing
 from dashboard.analysis.whatif import predict
 from dashboard.model.whatif import Change, Demand, Held, Prediction, Queued, Row
-from tests.analysis.traces import bursty, closed, p95_at, poisson, recorded
+from tests.analysis.traces import bursty, closed, p95_at, poisson, recorded, saturating
 
 EMPTY = Demand(
     asked=(), wait=(), hold=(), outcome=(), site=(), owner=(), duration=0.0, size=5
@@ -22,7 +20,8 @@ EMPTY = Demand(
 def numbers(prediction: Prediction) -> Iterator[float]:
     for row in prediction.rows:
         for value in astuple(row):
-            yield from value if isinstance(value, tuple) else [value]
+            values = value if isinstance(value, tuple) else (value,)
+            yield from (each for each in values if isinstance(each, float))
 
 
 def of_size(prediction: Prediction, size: int) -> Row:
@@ -94,9 +93,14 @@ def test_timed_out_requests_stay_in_the_demand() -> None:
     truth = sum(recorded(*traffic, size=9, timeout=0.1).outcome)
     kept = predict(demand, [9]).rows[0]
     dropped = [i for i, what in enumerate(demand.outcome) if what == 0]
-    columns = ("asked", "wait", "hold", "outcome", "site", "owner")
     naive = replace(
-        demand, **{name: [getattr(demand, name)[i] for i in dropped] for name in columns}
+        demand,
+        asked=[demand.asked[i] for i in dropped],
+        wait=[demand.wait[i] for i in dropped],
+        hold=[demand.hold[i] for i in dropped],
+        outcome=[0] * len(dropped),
+        site=[1] * len(dropped),
+        owner=[0] * len(dropped),
     )
     assert share > 0.1
     assert kept.timeouts == pytest.approx(truth, rel=0.15)
@@ -252,8 +256,7 @@ def test_every_number_is_finite_and_has_a_range() -> None:
         closed(10, 0.2, 0.05, 3, 12_000, 1),
     ):
         prediction = predict(demand)
-        found = [value for value in numbers(prediction) if isinstance(value, float)]
-        assert all(map(isfinite, found))
+        assert all(map(isfinite, numbers(prediction)))
         for row in prediction.rows:
             assert (row.p95 is None) or (row.range is not None)
             assert (row.p50 is None) is (row.p50_range is None)
@@ -319,53 +322,6 @@ def test_closed_callers_are_found_and_replayed() -> None:
     assert prediction.rows[0].p95 == pytest.approx(truth, rel=0.1)
 
 
-def saturating(count: int, size: int, cores: int, seed: int) -> Demand:
-    """A server of so many cores behind the pool, with bursts that fill it."""
-    arrivals, work = bursty(count, seed, low=60, high=250)
-    load = Load(arrivals, work)
-    rates = [1.0, *(min(1.0, cores / n) for n in range(1, size + 1))]
-    done = replay_shared(load, load.holds, size, rates)
-    waits = dict(zip(done.waited, done.waits, strict=True))
-    starts = sorted((a + waits.get(i, 0.0), i) for i, a in enumerate(arrivals))
-    ends = _ends(starts, work, rates)
-    return Demand(
-        asked=arrivals,
-        wait=[waits.get(i, 0.0) for i in range(count)],
-        hold=[ends[i] - arrivals[i] - waits.get(i, 0.0) for i in range(count)],
-        outcome=[0] * count,
-        site=[1] * count,
-        owner=[0] * count,
-        duration=arrivals[-1],
-        size=size,
-        semantics="asyncpg",
-    )
-
-
-def _ends(
-    starts: list[tuple[float, int]], work: list[float], rates: list[float]
-) -> dict[int, float]:
-    """In steps of an event each: slow, and independent of what is tested."""
-    left: dict[int, float] = {}
-    ends: dict[int, float] = {}
-    now = 0.0
-    for start, i in [*starts, (inf, -1)]:
-        while left:
-            rate = rates[min(len(left), len(rates) - 1)]
-            first = min(left, key=lambda each: left[each])
-            end = now + left[first] / rate
-            passed = (min(end, start) - now) * rate
-            left = {each: rest - passed for each, rest in left.items()}
-            now = min(end, start)
-            if end > start:
-                break
-            ends[first] = end
-            del left[first]
-        now = start
-        if i >= 0:
-            left[i] = work[i]
-    return ends
-
-
 def test_saturating_server_is_found_and_its_truth_in_range() -> None:
     wide, narrow = (saturating(12_000, size, 3, 2) for size in (16, 6))
     found = slowdown.judge(rows_of(wide), 16)
@@ -418,6 +374,8 @@ def test_staffing_is_the_load_and_twice_its_root() -> None:
 
 @dataclass
 class Recorded:
+    """A row as the recorder gives it."""
+
     asked: float
     wait: float
     hold: float | None

@@ -4,6 +4,7 @@ from math import inf, log
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from dashboard.analysis import chains
 from dashboard.analysis.hosts import replay_hosts
@@ -244,3 +245,34 @@ def test_shared_server_slows_all_down() -> None:
     # Two together run at half speed: both end at 2, and the third starts then.
     done = replay_shared(Load([0.0, 0.0, 0.5], [1.0] * 3), [1.0] * 3, 2, [1.0, 1.0, 0.5])
     assert done.waits == [1.5]
+
+
+class _Counted:
+    """A connection that counts itself."""
+
+    opens = closes = 0
+
+    def __init__(self) -> None:
+        _Counted.opens += 1
+
+    def rollback(self) -> None: ...
+
+    def close(self) -> None:
+        _Counted.closes += 1
+
+
+@given(st.lists(st.tuples(TIMES, st.integers(1, 9)), min_size=1, max_size=30), st.integers(1, 4))
+def test_churn_is_that_of_a_real_queue_pool(requests: list[tuple[float, int]], size: int) -> None:
+    starts = sorted(start for start, _ in requests)
+    spans = sorted((start, start + lasts / 8) for start, lasts in requests)
+    _Counted.opens = _Counted.closes = 0
+    pool = QueuePool(_Counted, pool_size=size, max_overflow=-1)  # type: ignore[arg-type]
+    out: list[tuple[float, PoolProxiedConnection]] = []
+    for start, end in [*spans, (inf, inf)]:
+        for back in sorted((each for each in out if each[0] <= start), key=lambda each: each[0]):
+            out.remove(back)
+            back[1].close()
+        if start < inf:
+            out.append((end, pool.connect()))
+    assert churn(starts, sorted(end for _, end in spans), size) == (_Counted.opens, _Counted.closes)
+    pool.dispose()

@@ -34,6 +34,23 @@ def bursty(
     return arrivals, holds
 
 
+def random_bursts(count: int, seed: int) -> tuple[list[float], list[float]]:
+    """The same on average, but bursts come and last at random: no two days are alike."""
+    chance = Random(seed)
+    sigma = 0.8
+    mu = log(0.02) - sigma**2 / 2
+    now, until, is_burst = 0.0, 0.0, True
+    arrivals, holds = [], []
+    for _ in range(count):
+        now += chance.expovariate(600.0 if is_burst else 100.0)
+        while now > until:
+            is_burst = not is_burst
+            until += chance.expovariate(1 / 0.5 if is_burst else 1 / 4.5)
+        arrivals.append(now)
+        holds.append(chance.lognormvariate(mu, sigma))
+    return arrivals, holds
+
+
 def full_replay(
     arrivals: Sequence[float], holds: Sequence[float], slots: int, patience: Sequence[float]
 ) -> tuple[dict[int, float], list[int]]:
@@ -122,3 +139,74 @@ def p95(values: Sequence[float], count: int) -> float:
 def p95_at(demand: Demand) -> float:
     """What was recorded."""
     return p95(list(demand.wait), len(demand.wait))
+
+
+def saturating(count: int, size: int, cores: int, seed: int) -> Demand:
+    """Bursts for a pool whose server has so many cores: event by event, nothing clever."""
+    arrivals, work = bursty(count, seed, low=60, high=250)
+    left: dict[int, float] = {}
+    starts, ends = [0.0] * count, [0.0] * count
+    queue: list[int] = []
+    now, head, asked = 0.0, 0, 0
+    while asked < count or left:
+        rate = min(1.0, cores / len(left)) if left else 1.0
+        first = min(left, key=left.__getitem__) if left else -1
+        end = now + left[first] / rate if left else inf
+        arrival = arrivals[asked] if asked < count else inf
+        passed = (min(end, arrival) - now) * rate
+        for each in left:
+            left[each] -= passed
+        now = min(end, arrival)
+        if end <= arrival:
+            del left[first]
+            ends[first] = now
+        else:
+            queue.append(asked)
+            asked += 1
+        while head < len(queue) and len(left) < size:
+            left[queue[head]] = work[queue[head]]
+            starts[queue[head]] = now
+            head += 1
+    return Demand(
+        asked=arrivals,
+        wait=[start - at for start, at in zip(starts, arrivals, strict=True)],
+        hold=[end - start for end, start in zip(ends, starts, strict=True)],
+        outcome=[0] * count,
+        site=[1] * count,
+        owner=[0] * count,
+        duration=arrivals[-1],
+        size=size,
+        semantics="asyncpg",
+    )
+
+
+def chained(count: int, size: int, seed: int) -> Demand:
+    """Requests of three checkouts each, one after the other, 5 ms apart; each its own owner."""
+    arrivals, holds = bursty(count // 3, seed, low=40, high=200)
+    chance = Random(seed)
+    heap = [0.0] * size
+    due = [(at, owner, 3) for owner, at in enumerate(arrivals, 1)]
+    asked: list[float] = []
+    wait, held, owners = [], [], []
+    while due:
+        now, owner, rest = heapq.heappop(due)
+        waited = max(0.0, heap[0] - now)
+        lasts = chance.choice(holds)
+        heapq.heapreplace(heap, now + waited + lasts)
+        asked.append(now)
+        wait.append(waited)
+        held.append(lasts)
+        owners.append(owner)
+        if rest > 1:
+            heapq.heappush(due, (now + waited + lasts + 0.005, owner, rest - 1))
+    return Demand(
+        asked=asked,
+        wait=wait,
+        hold=held,
+        outcome=[0] * len(asked),
+        site=[1] * len(asked),
+        owner=owners,
+        duration=asked[-1],
+        size=size,
+        semantics="queuepool",
+    )

@@ -153,7 +153,7 @@ async def test_asyncpg_pool_is_watched_before_it_opens(every: WatchAll) -> None:
 
 def test_constructor_that_fails_makes_no_watch(every: WatchAll) -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'sise'"):
-        QueuePool(_connect, sise=5)  # type: ignore[call-arg]
+        QueuePool(_connect, sise=5)
     with pytest.raises(TypeError, match="Invalid argument"):
         create_engine("sqlite://", sise=5)
     assert _names(every) == []

@@ -11,6 +11,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from dashboard.model.events import CheckedOut, PoolEvent
+from dashboard.model.history import Mark
 from dashboard.model.snapshot import PoolSnapshot
 from dashboard.web.access import Access
 from dashboard.web.site import Site, build
@@ -80,6 +81,7 @@ def reading() -> ChangingReading:
         pool("warehouse", used=320, size=300, maximum=500),
         suspects=[suspect(), suspect(owner=8, verdict="returned", ended_at=AT)],
         events=some_events(),
+        marks=[Mark(AT.timestamp() - 30, "deploy 1.4.2"), Mark(AT.timestamp() - 300, "x" * 200)],
     )
 
 

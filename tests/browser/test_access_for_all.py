@@ -7,7 +7,16 @@ from playwright.sync_api import Browser, Page
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PAGES = ["/", "/pools/orders", "/pools/warehouse", "/leaks", "/events", "/pools/nope"]
+PAGES = [
+    "/",
+    "/pools/orders",
+    "/pools/warehouse",
+    "/leaks",
+    "/events",
+    "/events?claim=1",
+    "/events?claim=99",
+    "/pools/nope",
+]
 
 
 def violations(page: Page) -> list[str]:

@@ -1,0 +1,130 @@
+"""Lanes, heatmaps and the course of one checkout, by mouse and by key."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from .conftest import ChangingReading
+
+
+@pytest.fixture
+def pool_page(page: Page, address: str) -> Page:
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto(f"{address}/pools/orders")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    return page
+
+
+def point(page: Page, chart: str, across: float, down: float) -> None:
+    """The pointer rests at these shares of a chart's field."""
+    field = page.locator(f"{chart} .field").first
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
+
+
+def test_bar_under_the_pointer_says_who_held(pool_page: Page) -> None:
+    point(pool_page, ".lanes", 0.5, 0.01)
+    expect(pool_page.locator(".tip")).to_have_text(
+        re.compile("place_order.*held 4 min 37 s and counting.*waited 0.4 ms.*worker-1.*slot 1")
+    )
+    assert pool_page.locator("#pointed").get_attribute("width") == "100%"
+    point(pool_page, ".lanes", 0.999, 0.99)
+    expect(pool_page.locator(".tip")).to_be_hidden()
+
+
+def test_click_on_a_bar_opens_its_checkout(pool_page: Page) -> None:
+    point(pool_page, ".lanes", 0.0501, 0.052)
+    expect(pool_page.locator("#pointed")).to_have_attribute("width", re.compile("%"))
+    pool_page.mouse.down()
+    pool_page.mouse.up()
+    pool_page.wait_for_url(re.compile(r"/events\?claim=\d+$"))
+    expect(pool_page.locator("#claim h2")).to_have_text("One checkout")
+
+
+def test_named_bar_is_a_link(page: Page, address: str) -> None:
+    page.goto(f"{address}/pools/orders")
+    links = page.locator(".lanes .names a")
+    assert links.count() == 0, "a bar without a number has none"
+    page.goto(f"{address}/pools/sessions")
+    assert page.locator(".lanes .names text").count() >= 1
+
+
+def test_arrow_keys_move_between_bars_and_enter_opens(pool_page: Page) -> None:
+    pool_page.locator("#lanefield").focus()
+    pool_page.keyboard.press("ArrowDown")
+    expect(pool_page.locator("#say")).to_contain_text("held 4 min 37 s and counting")
+    pool_page.keyboard.press("ArrowDown")
+    expect(pool_page.locator("#say")).to_contain_text("slot 2")
+    pool_page.keyboard.press("Home")
+    pool_page.keyboard.press("ArrowRight")
+    expect(pool_page.locator("#say")).to_contain_text("held 400 ms")
+    pool_page.keyboard.press("Escape")
+    expect(pool_page.locator(".tip")).to_be_hidden()
+    pool_page.keyboard.press("ArrowDown")
+    pool_page.keyboard.press("ArrowDown")
+    pool_page.keyboard.press("Enter")
+    pool_page.wait_for_url(re.compile(r"/events\?claim=\d+$"))
+
+
+def test_lanes_keep_focus_and_bar_through_a_swap(pool_page: Page) -> None:
+    pool_page.locator("#lanefield").focus()
+    pool_page.keyboard.press("ArrowDown")
+    pool_page.keyboard.press("ArrowDown")
+    before = pool_page.locator("#pointed").get_attribute("y")
+    with pool_page.expect_response(lambda answer: "part=lanes" in answer.url):
+        pass
+    pool_page.wait_for_timeout(300)
+    assert pool_page.evaluate("document.activeElement.id") == "lanefield"
+    expect(pool_page.locator("#pointed")).to_have_attribute("y", before or "")
+    expect(pool_page.locator("#pointed")).to_have_attribute("width", re.compile("%"))
+
+
+def test_lanes_rest_while_somebody_points(pool_page: Page) -> None:
+    asked: list[str] = []
+    pool_page.on("request", lambda request: asked.append(request.url))
+    for step in range(8):
+        point(pool_page, ".lanes", 0.5 + step / 100, 0.01)
+        pool_page.wait_for_timeout(400)
+    assert [url for url in asked if "part=lanes" in url] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/pools/orders"])
+def test_cell_under_the_pointer_says_how_many(page: Page, address: str, path: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto(address + path)
+    point(page, ".heat", 0.01, 0.73)
+    expect(page.locator(".tip")).to_have_text(
+        re.compile(r"\d\d:\d\d:\d\d to \d\d:\d\d:\d\d.*of \d+ (waits|holds).* to ")
+    )
+
+
+def test_event_row_leads_to_its_checkout(live: Page, reading: ChangingReading) -> None:
+    link = live.locator("#feed .e-site a").first
+    link.click()
+    live.wait_for_url(re.compile(r"/events\?claim=\d+$"))
+    live.locator("#claim a:has-text('Close')").click()
+    live.wait_for_url(re.compile("/events$"))
+    assert live.locator("#claim").count() == 0
+
+
+def test_status_counts_on(pool_page: Page, reading: ChangingReading) -> None:
+    lasting = pool_page.locator('[data-cell="lasting"]')
+    expect(lasting).to_have_text(re.compile("^for "))
+    reading.change("orders", used=3, pending_requests=0, waiting=())
+    expect(lasting).to_have_text(re.compile("^$|^for over"))
+
+
+def test_tables_of_charts_work_without_script(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/pools/orders")
+    page.locator("#rows-lanes > summary").click()
+    page.locator("#rows-lanes a").first.click()
+    page.wait_for_url(re.compile(r"/events\?claim=\d+$"))
+    page.goto(f"{address}/")
+    page.locator("#rows-waits > summary").click()
+    assert page.locator("#rows-waits tbody tr").count() == 12
+    context.close()
