@@ -14,6 +14,7 @@ RUN /app/bin/pip uninstall --yes --disable-pip-version-check pip
 FROM python:3.13-slim
 COPY --from=build /app /app
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin pools
+RUN python -m pip uninstall --yes --quiet pip
 USER 10001:10001
 WORKDIR /tmp
 ENV PATH=/app/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

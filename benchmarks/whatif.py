@@ -1,4 +1,7 @@
-"""What the what-if costs and how far it is off: `python -m benchmarks.whatif [speed|accuracy]`."""
+"""What the what-if costs, and how far it is off.
+
+`python -m benchmarks.whatif [speed|accuracy|coverage]`, all of them without a word.
+"""
 
 import sys
 from collections.abc import Callable
@@ -24,6 +27,8 @@ def main(what: str) -> None:
         speed()
     if what in {"accuracy", "all"}:
         accuracy()
+    if what in {"coverage", "all"}:
+        coverage()
 
 
 def speed() -> None:
@@ -73,7 +78,6 @@ def accuracy() -> None:
     for before, size in ((12, 8), (12, 10), (12, 14)):
         truth, seen = chained(60_000, size, 5), chained(60_000, before, 5)
         _line(f"3 checkouts a request, {before} -> {size}", truth, seen, size)
-    _coverage()
 
 
 def _line(name: str, truth: Demand, seen: Demand, size: int, change: Change | None = None) -> None:
@@ -88,10 +92,10 @@ def _line(name: str, truth: Demand, seen: Demand, size: int, change: Change | No
     print(f"{name:<44}{actual:>9.1f}{found:>9}{error:>8}  {around:<20}{row.grade}")
 
 
-def _coverage() -> None:
+def coverage() -> None:
     """How often the range of one trace holds the truth of a million requests."""
     print(
-        f"{'coverage of 40 traces':<24}{'requests':>10}{'has range':>11}{'covers':>8}{'error':>8}"
+        f"{'coverage of 20 traces':<24}{'requests':>10}{'has range':>11}{'covers':>8}{'error':>8}"
     )
     for name, make, size in (
         ("Poisson, rho .8, 5", lambda n, s: poisson(n, 100, 0.04, s), 5),
@@ -99,11 +103,9 @@ def _coverage() -> None:
         ("bursts, 14", random_bursts, 14),
     ):
         truth = p95_at(recorded(*make(1_000_000, 12_345), size=size))
-        for count in (10_000, 30_000):
-            rows = [
-                predict(recorded(*make(count, seed), size=size), [size]).rows[0]
-                for seed in range(40)
-            ]
+        for count in (10_000, 30_000, 100_000):
+            found = (predict(recorded(*make(count, seed), size=size), [size]) for seed in range(20))
+            rows = [row for prediction in found for row in prediction.rows]
             ranges = [row.range for row in rows if row.range is not None]
             covers = sum(low <= truth <= high for low, high in ranges)
             errors = sorted(abs(r.p95 / truth - 1) for r in rows if r.p95 is not None)

@@ -1,7 +1,7 @@
 """Callers that come again: which request waited for which, and the replay that keeps this."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush, heapreplace
 from statistics import median
 from typing import Final
@@ -30,6 +30,15 @@ class Links:
     before: list[int]
     gaps: list[float]
     stays: list[bool]
+    #: The other way round: the request that follows i, -1 for none.
+    after: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Turn `before` round."""
+        self.after = [-1] * len(self.before)
+        for i, previous in enumerate(self.before):
+            if previous >= 0:
+                self.after[previous] = i
 
     @property
     def chained(self) -> float:
@@ -122,7 +131,7 @@ def replay_chained(load: Load, found: Links, slots: int | None) -> Replayed:
     Every request is simulated, so it costs about four times as much.
     """
     arrivals, holds, patience = load.arrivals, load.holds, load.patience
-    after, gaps = _successors(found.before), found.gaps
+    after, gaps = found.after, found.gaps
     asks = list(arrivals)
     done = Replayed(asks)
     heap = [0.0] * (load.peak if slots is None else min(slots, len(load)))
@@ -155,11 +164,3 @@ def replay_chained(load: Load, found: Links, slots: int | None) -> Replayed:
         if follower >= 0:
             heappush(due, (end + gaps[follower], follower))
     return done
-
-
-def _successors(before: Sequence[int]) -> list[int]:
-    after = [-1] * len(before)
-    for i, previous in enumerate(before):
-        if previous >= 0:
-            after[previous] = i
-    return after

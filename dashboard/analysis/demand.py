@@ -81,8 +81,7 @@ def gather(
         owner.append(row.owner)
     if duration is None:
         lasts = [a + w + h for a, w, h in zip(asked, wait, hold, strict=True)]
-        lasts += [held.asked + held.wait + held.age for held in open_checkouts]
-        duration = max(lasts) - min(asked, default=min(lasts)) if lasts else 0.0
+        duration = _span(asked, lasts, open_checkouts)
     return Demand(
         asked=asked,
         wait=wait,
@@ -100,6 +99,12 @@ def gather(
         lost=lost,
         connect_time=connect_time,
     )
+
+
+def _span(asked: Sequence[float], lasts: Sequence[float], open_checkouts: Sequence[Held]) -> float:
+    ends = [*lasts, *(held.asked + held.wait + held.age for held in open_checkouts)]
+    begins = [*asked, *(held.asked for held in open_checkouts)]
+    return max(ends) - min(begins) if ends else 0.0
 
 
 @dataclass(slots=True)
@@ -146,33 +151,17 @@ class Rows:
 def rows_of(demand: Demand) -> Rows:
     """Sort, rebase, and set apart what has no hold. Closed pools and failed connects are out."""
     kept = [i for i, what in enumerate(demand.outcome) if what in _ASKED_FOR_A_SLOT]
-    hosts = demand.host or array("B", bytes(len(demand.asked)))
-    columns: tuple[list[Any], ...] = tuple(
-        [column[i] for i in kept]
-        for column in (
-            demand.asked,
-            demand.wait,
-            demand.hold,
-            demand.outcome,
-            demand.site,
-            demand.owner,
-            hosts,
-        )
-    )
+    columns = _columns(demand, kept)
     asked, wait, hold, outcome, site, owner, host = columns
     last = max(map(add, map(add, asked, wait), hold), default=0.0)
     unended = len(asked)
     for held in demand.open:
-        _extend(
-            (asked, wait, hold, outcome, site, owner, host),
-            (held.asked, held.wait, held.age, RETURNED, held.site, held.owner, held.host),
-        )
-    for queued in demand.waiting:
-        waited = max(0.0, last - queued.asked)
-        _extend(
-            (asked, wait, hold, outcome, site, owner, host),
-            (queued.asked, waited, 0.0, TIMEOUT, queued.site, queued.owner, queued.host),
-        )
+        row = (held.asked, held.wait, held.age, RETURNED, held.site, held.owner, held.host)
+        _extend(columns, row)
+    for caller in demand.waiting:
+        waited = max(0.0, last - caller.asked)
+        row = (caller.asked, waited, 0.0, TIMEOUT, caller.site, caller.owner, caller.host)
+        _extend(columns, row)
     order = sorted(range(len(asked)), key=asked.__getitem__)
     start = asked[order[0]] if order else 0.0
     out = range(unended, unended + len(demand.open))
@@ -189,6 +178,13 @@ def rows_of(demand: Demand) -> Rows:
         least={p: hold[order[p]] for p in missing if order[p] in out},
         left_out=len(demand.asked) - len(kept),
     )
+
+
+def _columns(demand: Demand, kept: Sequence[int]) -> tuple[list[Any], ...]:
+    """Asked, wait, hold, outcome, site, owner and host of some requests."""
+    columns = (demand.asked, demand.wait, demand.hold, demand.outcome, demand.site, demand.owner)
+    hosts = demand.host or bytes(len(demand.asked))
+    return tuple([column[i] for i in kept] for column in (*columns, hosts))
 
 
 def _extend(columns: tuple[list[Any], ...], row: tuple[float, ...]) -> None:

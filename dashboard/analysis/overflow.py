@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from .replay import Load, Replayed
 
 #: Requests from the end of the trace that are looked at.
-MOST = 10_000
+MOST = 5_000
 
 
 def churn(starts: Sequence[float], ends: Sequence[float], size: int) -> tuple[int, int]:

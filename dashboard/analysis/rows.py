@@ -8,7 +8,7 @@ from typing import Final
 from ..model.whatif import Range, Row
 from . import overflow, sizing
 from .measuring import Measured, measure
-from .replay import Load, replay
+from .replay import Load, Replayed, replay
 from .scene import Scene
 from .sharing import replay_shared
 from .slowdown import works
@@ -25,17 +25,16 @@ def row_of(scene: Scene, size: int, tail: "Tail") -> Row:
     slots = scene.capacity(size)
     if slots < 1:
         return Row(size=size, overflow=scene.overflow, note="Every slot of this size is lost.")
-    all_measured = [
-        measure(load, scene.run(load, slots), scene.seed if place == 0 else None)
-        for place, load in enumerate(scene.loads)
-    ]
-    first = all_measured[0]
     if tail.is_fitted(slots):
         return tail.fitted(Row(size=size, overflow=scene.overflow), slots, "B")
+    done = scene.run(scene.loads[0], slots)
+    first = measure(scene.loads[0], done, scene.seed)
+    others = (measure(load, scene.run(load, slots), None) for load in scene.loads[1:])
+    all_measured = [first, *others]
     note = _note(scene, slots, first)
     if first.ranges is None:
         return Row(size=size, overflow=scene.overflow, note=note)
-    row = _counts(scene, size, all_measured)
+    row = _counts(scene, size, all_measured, done)
     row = _waits(row, scene, all_measured)
     row = _callers(row, scene, slots)
     row = tail.correct(row, slots)
@@ -53,14 +52,13 @@ def _note(scene: Scene, slots: int, first: Measured) -> str:
     return ""
 
 
-def _counts(scene: Scene, size: int, all_measured: Sequence[Measured]) -> Row:
+def _counts(scene: Scene, size: int, all_measured: Sequence[Measured], done: Replayed) -> Row:
     """Timeouts, idle time and churn: they take no bursts to be told."""
     first = all_measured[0]
     slot_time = size * scene.demand.duration
     opens = closes = None
     if scene.demand.semantics == "queuepool" and scene.overflow:
-        load = scene.loads[0]
-        hourly = overflow.hourly(load, scene.run(load, scene.capacity(size)), size)
+        hourly = overflow.hourly(scene.loads[0], done, size)
         opens, closes = hourly if hourly is not None else (None, None)
     low, high = first.busy_range or (first.busy, first.busy)
     return Row(

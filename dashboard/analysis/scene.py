@@ -31,6 +31,8 @@ class Scene:
     loads: list[Load]
     mode: str
     links: chains.Links
+    #: The links of short-lived owners alone.
+    within_requests: chains.Links
     overflow: int
     is_record: bool
     seed: int
@@ -54,7 +56,7 @@ class Scene:
         if closed or self.mode == "closed":
             return chains.replay_chained(load, self.links, slots)
         if self.mode == "chained":
-            return chains.replay_chained(load, self.links.without_persistent(), slots)
+            return chains.replay_chained(load, self.within_requests, slots)
         return replay(load, slots)
 
     def measured(self, load: Load, slots: int | None, *, closed: bool = False) -> Measured:
@@ -84,6 +86,7 @@ def set_up(demand: Demand, change: Change, seed: int) -> Scene | None:
         loads=loads,
         mode=mode,
         links=links,
+        within_requests=links.without_persistent(),
         overflow=max(0, demand.overflow),
         is_record=change == Change(),
         seed=seed,

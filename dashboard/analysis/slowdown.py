@@ -19,7 +19,7 @@ _EACH: Final = 200
 _SPREAD: Final = 2.0
 #: Requests that are looked at for the ratio, and for the fit.
 _LOOKED_AT: Final = 8_000
-_FITTED: Final = 4_000
+_FITTED: Final = 3_000
 #: No speed is extrapolated beyond this many times the observed concurrency.
 _BEYOND: Final = 1.5
 _SHORTEST: Final = 1e-6

@@ -1,8 +1,7 @@
 """The seams between rooms: what a probe feeds, and what the web and the fleet read."""
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from .claim import Claim, Connection
 from .events import PoolEvent
@@ -34,14 +33,14 @@ class Live(Protocol):
         """Connections by the number that the probe gave them."""
 
     @property
-    def ended(self) -> deque[Claim]:
-        """Claims that were returned."""
+    def rows(self) -> list[Any]:
+        """What claims that were returned held, one after the other: `rows.extend(claim)`."""
 
     @property
-    def look_at(self) -> float:
-        """The time from which on `look` has to be called, at a return."""
+    def full(self) -> int:
+        """The length of `rows` from which on `look` has to be called."""
 
-    def look(self, now: float) -> None:
+    def look(self) -> None:
         """Fold what has ended."""
 
     def got(self, claim: Claim, lease: int, connection: int) -> None:

@@ -1,22 +1,41 @@
 """Call sites: the application's line that asked, found cheaply.
 
 Each frame that is looked at costs, so the depths at which the last checkouts found their
-application frames are remembered and jumped to (`sys._getframe(n)` jumps in C). SQLAlchemy's async engines run the pool in a greenlet, whose stack
-ends at its own base: the walk goes on in the parent greenlet.
+application frames are remembered and jumped to (`sys._getframe(n)` jumps in C). SQLAlchemy's async
+engines run the pool in a greenlet, whose stack ends at its own base: the walk goes on in the parent
+greenlet.
 """
 
+import importlib
 import itertools
-import os
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from itertools import islice
+from operator import attrgetter, itemgetter
 from types import CodeType, FrameType
 from typing import Any, Final
 
+from ._kinds import APPLICATION, INSTALLED, LOOP, kind_of, shown
+
+__all__ = [
+    "APPLICATION",
+    "MOST_SITES",
+    "NOWHERE",
+    "OTHER",
+    "SITES",
+    "UNKNOWN",
+    "Locator",
+    "Site",
+    "getframe",
+    "kind_of",
+    "shown",
+    "site_at",
+    "stack_from",
+]
+
 _getcurrent: Callable[[], Any] | None
 try:
-    from greenlet import getcurrent as _getcurrent
+    _getcurrent = importlib.import_module("greenlet").getcurrent
 except ImportError:
     _getcurrent = None
 
@@ -24,77 +43,11 @@ getframe: Final = sys._getframe
 
 #: More distinct call sites than this share one entry.
 MOST_SITES: Final = 4096
+
 _DEEPEST: Final = 60
 _STACK: Final = 24
 _BARREN: Final = 3
 _DEPTHS: Final = 4
-_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_SHOP: Final = os.path.join(_PACKAGE, "demo", "")
-_STDLIB: Final = tuple(
-    os.path.join(path, "") for path in {sysconfig.get_path("stdlib"), os.path.dirname(os.__file__)}
-)
-_INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-#: Code typed by a person has no file; code made by a library has none either.
-_TYPED: Final = ("<string>", "<stdin>", "<console>", "<ipython", "<cell")
-#: Below these frames is whoever started the event loop, not who asked.
-_LOOPS: Final = (
-    os.path.join("asyncio", "events.py"),
-    os.path.join("asyncio", "runners.py"),
-    os.path.join("asyncio", "base_events.py"),
-    os.path.join("uvicorn", "server.py"),
-    os.path.join("anyio", "_backends", "_asyncio.py"),
-)
-
-APPLICATION: Final = 0
-INSTALLED: Final = 1
-LIBRARY: Final = 2
-LOOP: Final = 3
-_PASSED: Final = (INSTALLED, LIBRARY)
-
-_kinds: dict[str, int] = {}
-
-
-def kind_of(filename: str) -> int:
-    """Application, somebody's installed package, the pool's own layers, or the event loop."""
-    kind = _kinds.get(filename)
-    if kind is None:
-        if len(_kinds) > MOST_SITES:
-            _kinds.clear()
-        kind = _kinds[filename] = _classify(filename)
-    return kind
-
-
-def _classify(filename: str) -> int:
-    if filename.startswith("<"):
-        return APPLICATION if filename.startswith(_TYPED) else LIBRARY
-    if filename.endswith(_LOOPS):
-        return LOOP
-    path = os.path.abspath(filename)
-    if path.startswith(os.path.join(_PACKAGE, "")):
-        return APPLICATION if path.startswith(_SHOP) else LIBRARY
-    if any(part in path for part in _INSTALLED):
-        parts = ("sqlalchemy", "asyncpg", "aiohttp", "greenlet")
-        return LIBRARY if _distribution(path) in parts else INSTALLED
-    return LIBRARY if path.startswith(_STDLIB) else APPLICATION
-
-
-def _distribution(path: str) -> str:
-    for part in _INSTALLED:
-        _, found, rest = path.partition(part)
-        if found:
-            return rest.split(os.sep, 1)[0]
-    return ""
-
-
-def shown(filename: str) -> str:
-    """A file as a person names it: relative to the import path or the working directory."""
-    if filename.startswith("<"):
-        return filename
-    path = os.path.abspath(filename)
-    roots = [os.path.abspath(root or os.curdir) for root in (*sys.path, os.curdir)]
-    inside = [root for root in roots if path.startswith(os.path.join(root, ""))]
-    best = max(inside, key=len, default="")
-    return path[len(best) :].lstrip(os.sep) if best else os.path.basename(path)
 
 
 class Site:
@@ -131,15 +84,41 @@ _by_code: dict[int, dict[int, Site]] = {}
 _by_line: dict[tuple[int, int], Site] = {}
 
 
+class Way:
+    """How the last hooks of an async engine came to application frames outside their greenlet.
+
+    The same base of the greenlet at the same depth means the same frames inside it, none of them
+    the application's; the same number of steps outside leads to the frame that awaits.
+    """
+
+    __slots__ = ("base", "depth", "sites", "steps")
+
+    def __init__(self, base: CodeType, depth: int, steps: int) -> None:
+        """`base` is the greenlet's outermost code, `depth` frames from the hook."""
+        self.base = base
+        self.depth = depth
+        self.steps = steps
+        self.sites: dict[int, Site] = {}
+
+    def follow(self) -> Site | None:
+        """The site at its end, None if it is not known: 3,500 instructions, a walk takes 25,000."""
+        frame = _getcurrent().parent.gr_frame  # type: ignore[misc]
+        for _ in range(self.steps):
+            frame = frame.f_back
+        code = frame.f_code
+        site = self.sites.get(id(code) + frame.f_lasti)
+        return site if site is not None and site.code is code else None
+
+
 class Locator:
     """Finds call sites for one pool and remembers how deep the last ones were.
 
     The same instruction of the same code at the same depth has the same frames below it, so that
-    its site can be taken without a walk. A hook in a hurry looks itself: the frame at `depth`
-    (seen from the hook's own function), then `sites`.
+    its site can be taken without a walk. A hook in a hurry looks itself, unless `is_beyond`: the
+    frame at `depth` (seen from the hook's own function), then `sites`.
     """
 
-    __slots__ = ("_barren", "_base", "_base_depth", "_tables", "depth", "sites")
+    __slots__ = ("_barren", "_tables", "_ways", "depth", "is_beyond", "sites")
 
     def __init__(self) -> None:
         """It has seen nothing yet."""
@@ -147,53 +126,50 @@ class Locator:
         #: the sites that were found so deep: by identity of their code plus the place in it.
         self.depth = 1
         self.sites: dict[int, Site] = {}
+        #: Whether the last site was found outside the hook's greenlet.
+        self.is_beyond = False
+        #: Sites by depth, and the ways out of greenlets; both ascending, the nearest frame wins.
         self._tables: dict[int, dict[int, Site]] = {}
-        #: Where SQLAlchemy's greenlet began, and how deep that was.
-        self._base: CodeType | None = None
-        self._base_depth = 0
+        self._ways: list[Way] = []
         #: How often no application frame was found outside this installed code.
         self._barren: dict[int, int] = {}
 
     def search(self, hook: int = 1) -> Site:
         """The site of the nearest application frame; the hook is `hook` frames from here."""
         try:
-            if self._base is not None:
-                frame = getframe(hook + self._base_depth)
-                if frame.f_code is self._base and frame.f_back is None:
-                    return self._beyond_greenlet()
+            for way in self._ways:
+                frame = getframe(hook + way.depth)
+                if frame.f_code is way.base and frame.f_back is None:
+                    site = way.follow()
+                    if site is not None:
+                        self.is_beyond = True
+                        return site
+        except (ValueError, AttributeError):
+            pass  # A shorter stack than before, or one that ended on the way.
+        try:
             for depth, sites in self._tables.items():
                 frame = getframe(hook + depth)
                 site = sites.get(id(frame.f_code) + frame.f_lasti)
                 if site is not None and site.code is frame.f_code:
-                    self.depth, self.sites = depth, sites
+                    self.depth, self.sites, self.is_beyond = depth, sites, False
                     return site
-        except (ValueError, AttributeError):
-            pass  # A shorter stack than before, or one that ended on the way.
+        except ValueError:
+            pass
         return self._walk(getframe(hook + 1))
-
-    @staticmethod
-    def _beyond_greenlet() -> Site:
-        """The nearest application frame outside of SQLAlchemy's greenlet."""
-        frame = _getcurrent().parent.gr_frame
-        while kind_of(frame.f_code.co_filename) in _PASSED:
-            frame = frame.f_back
-        if kind_of(frame.f_code.co_filename) != APPLICATION:
-            raise AttributeError
-        return site_at(frame)
 
     def _walk(self, start: FrameType) -> Site:
         """`start` is the frame that called the hook: depth 1."""
         nearest: FrameType | None = None
         inner: FrameType | None = None
-        depth = 1
-        for frame, is_outside in stack_from(start):
+        depth, steps = 1, 0
+        for frame, greenlets in stack_from(start):
             kind = kind_of(frame.f_code.co_filename)
             if kind == APPLICATION:
                 site = site_at(frame, start)
-                if not is_outside:
+                if not greenlets:
                     self._remember(depth, frame, site)
-                elif inner is not None:
-                    self._base, self._base_depth = inner.f_code, depth - 1
+                elif greenlets == 1 and inner is not None:
+                    self._remember_way(Way(inner.f_code, depth - 1, steps), frame, site)
                 return site
             if kind == LOOP or depth > _DEEPEST:
                 break
@@ -201,7 +177,9 @@ class Locator:
                 if self._barren.get(id(frame.f_code), 0) >= _BARREN:
                     return site_at(frame, start)
                 nearest = frame
-            if not is_outside:
+            if greenlets:
+                steps += 1
+            else:
                 depth += 1
                 inner = frame
         return self._without_application(nearest, start)
@@ -209,11 +187,23 @@ class Locator:
     def _remember(self, depth: int, frame: FrameType, site: Site) -> None:
         if site is OTHER:
             return
-        if depth not in self._tables and len(self._tables) >= _DEPTHS:
-            self._tables.pop(next(iter(self._tables)))
-        self.sites = self._tables.setdefault(depth, {})
+        if depth not in self._tables:
+            kept = list(self._tables.items())[-_DEPTHS + 1 :]
+            self._tables = dict(sorted([*kept, (depth, {})], key=itemgetter(0)))
+        self.sites = self._tables[depth]
         self.sites[id(frame.f_code) + frame.f_lasti] = site
-        self.depth = depth
+        self.depth, self.is_beyond = depth, False
+
+    def _remember_way(self, way: Way, frame: FrameType, site: Site) -> None:
+        if site is OTHER:
+            return
+        same = (way.base, way.depth, way.steps)
+        known = [each for each in self._ways if (each.base, each.depth, each.steps) == same]
+        if not known:
+            known = [way]
+            self._ways = sorted([*self._ways[-_DEPTHS + 1 :], way], key=attrgetter("depth"))
+        known[0].sites[id(frame.f_code) + frame.f_lasti] = site
+        self.is_beyond = True
 
     def _without_application(self, nearest: FrameType | None, start: FrameType) -> Site:
         """An application that is itself installed: the nearest frame that is no pool's."""
@@ -225,19 +215,19 @@ class Locator:
         return site_at(nearest, start)
 
 
-def stack_from(frame: FrameType | None) -> Iterator[tuple[FrameType, bool]]:
-    """The frames from here outwards, and whether they are outside SQLAlchemy's greenlet."""
+def stack_from(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+    """The frames from here outwards, and how many greenlets (SQLAlchemy's) were left behind."""
     current = _getcurrent() if _getcurrent is not None else None
-    is_outside = False
+    left = 0
     while True:
         while frame is not None:
-            yield frame, is_outside
+            yield frame, left
             frame = frame.f_back
         current = current.parent if current is not None else None
         if current is None:
             return
         frame = current.gr_frame
-        is_outside = True
+        left += 1
 
 
 def site_at(frame: FrameType, start: FrameType | None = None) -> Site:

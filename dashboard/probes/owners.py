@@ -7,8 +7,8 @@ from asyncio import Task
 from typing import Any, Final
 from weakref import ref
 
-from asyncio import _get_running_loop as running_loop  # in C; `current_task` is written in Python before 3.12
-
+#: In C; `current_task` is written in Python before 3.12.
+running_loop: Final = asyncio._get_running_loop
 _get_ident: Final = threading.get_ident
 
 
@@ -79,24 +79,42 @@ class _PerThread(threading.local):
 
 per_thread: Final = _PerThread()
 
-if sys.version_info >= (3, 12):
-    _current_task = asyncio.current_task
+if sys.version_info < (3, 14):
+    #: The running task of each loop, written by C: empty while no task runs in any thread.
+    tasks: Final[Any] = asyncio.tasks._current_tasks  # type: ignore[attr-defined]
+    _current_task = tasks.get
 else:
-    _tasks: Final[Any] = asyncio.tasks._current_tasks
+    tasks: Final[Any] = (None,)
+    _current_task = asyncio.current_task
 
-    def _current_task(loop: Any) -> "Task[Any] | None":
-        task: Task[Any] | None = _tasks.get(loop)
-        return task
+#: Owners by the identity of their tasks, for tasks that ask again: making one takes 4,000.
+_owners: Final[dict[int, TaskOwner]] = {}
+_MOST: Final = 1024
 
 
-def of_task() -> TaskOwner | ThreadOwner:
-    """The task that runs; the thread when the loop runs a callback of no task."""
-    task = _current_task(running_loop())
+def asker() -> TaskOwner | ThreadOwner:
+    """Who asks: the running task, else the thread."""
+    loop = running_loop()
+    task = _current_task(loop) if loop is not None else None
     if task is None:
         return per_thread.owner
+    owner = _owners.get(id(task))
+    if owner is not None and owner._task() is task:
+        return owner
+    return _new_owner(task)
+
+
+#: Inside a loop the two are the same.
+of_task: Final = asker
+
+
+def _new_owner(task: "Task[Any]") -> TaskOwner:
     owner = TaskOwner()
     owner._task = ref(task)
     owner.name = task.get_name()
     # Ids are used again, names need not be unique: together they nearly are.
     owner.ident = (id(task) ^ hash(owner.name)) & 0xFFFFFFFF
+    if len(_owners) >= _MOST:
+        _owners.clear()
+    _owners[id(task)] = owner
     return owner

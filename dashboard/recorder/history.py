@@ -5,13 +5,15 @@ they follow exactly from the counts of what began and what ended in each step.
 """
 
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from ..model.distribution import Distribution, buckets_of
-from .ledger import TEN
+from ..model.distribution import Distribution
 
+#: Seconds in a step of the fine histograms.
+TEN: Final = 10.0
 KINDS: Final = (
     "asked",
     "answered",
@@ -52,10 +54,14 @@ class Counters:
             self._counts[kind][slot % self.length] += count
 
     def _advance(self, slot: int) -> None:
-        first = max(self._newest + 1, slot - self.length + 1)
-        for each in range(first, slot + 1):
+        if slot - self._newest >= self.length:
+            empty = array("I", bytes(4 * self.length))
             for counts in self._counts.values():
-                counts[each % self.length] = 0
+                counts[:] = empty
+        else:
+            for each in range(self._newest + 1, slot + 1):
+                for counts in self._counts.values():
+                    counts[each % self.length] = 0
         self._newest = slot
 
     def last(self, kind: str, now: float, steps: int) -> list[int]:
@@ -149,25 +155,21 @@ class Past:
             self.seconds.add(kind, times)
             self.minutes.add(kind, times)
 
-    def count_many(self, kinds: Iterable[str], at: float, count: int) -> None:
-        """Count `count` of each kind in the steps of `at`."""
-        for counters in (self.seconds, self.minutes):
-            slot = int(at / counters.step)
+    def count_ordered(self, kinds: Iterable[str], times: Sequence[float]) -> None:
+        """Count one of each kind for each time; the times ascend, and most lie in one second."""
+        start = 0
+        while start < len(times):
+            second = int(times[start])
+            end = bisect_left(times, second + 1, start)
             for kind in kinds:
-                counters.count(kind, slot, count)
+                self.seconds.count(kind, second, end - start)
+                self.minutes.count(kind, second // 60, end - start)
+            start = end
 
     def measure(self, name: str, at: float, counts: Mapping[int, int]) -> None:
         """Add counts by bucket at a time."""
         self.fine[name].add(at, counts)
         self.coarse[name].add(at, counts)
-
-    def measure_each(self, name: str, values: Iterable[tuple[float, float]]) -> None:
-        """Add each (time, value)."""
-        by_step: dict[int, list[float]] = {}
-        for at, value in values:
-            by_step.setdefault(int(at // TEN), []).append(value)
-        for step, group in by_step.items():
-            self.measure(name, step * TEN, Counter(buckets_of(group)))
 
     def distribution(self, name: str, now: float, seconds: float) -> Distribution:
         """What was measured in the last `seconds`; over 15 minutes in steps of a minute."""

@@ -31,7 +31,7 @@ class _Piece(NamedTuple):
 
     begin: float
     end: float
-    count: int
+    many: int
     row: int
 
 
@@ -127,16 +127,16 @@ def _joined(pieces: Iterable[_Piece], gap: float) -> list[_Piece]:
     """A piece shorter than `gap`, or a run, is joined with a run that ended less than that ago."""
     runs: list[_Piece] = []
     for piece in sorted(pieces):
-        is_short = piece.count > 1 or piece.end - piece.begin < gap
+        is_short = piece.many > 1 or piece.end - piece.begin < gap
         run = runs[-1] if runs else None
         if (
             run is not None
             and is_short
             and piece.begin - run.end < gap
-            and (run.count > 1 or run.end - run.begin < gap)
+            and (run.many > 1 or run.end - run.begin < gap)
         ):
             end = max(run.end, piece.end)
-            runs[-1] = _Piece(run.begin, end, run.count + piece.count, piece.row)
+            runs[-1] = _Piece(run.begin, end, run.many + piece.many, piece.row)
         else:
             runs.append(piece)
     return runs
@@ -175,10 +175,10 @@ def _bars(pieces: Iterable[_Piece], rows: Rows, start: float, names: _Names) -> 
             wait=rows.wait[row],
             hold=rows.hold[row],
             call_site=names.site(rows.site[row]),
-            claim=number_of(rows.asked[row]) if piece.count == 1 else 0,
-            count=piece.count,
+            claim=number_of(rows.asked[row]) if piece.many == 1 else 0,
+            count=piece.many,
         )
-        bars.append(names.who(bar) if piece.count == 1 else bar)
+        bars.append(names.who(bar) if piece.many == 1 else bar)
     return bars
 
 

@@ -1,19 +1,18 @@
 """One pool's record: the ledger, and what is folded out of it a batch at a time."""
 
-import contextlib
 import threading
-from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter, sub
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from ..model.claim import ASKED, GOT, OWNER, REASON, RETURNED, SITE, Claim
-from ..model.distribution import bucket_words, buckets_of
+from ..model.distribution import buckets_of
+from .batch import Batch
 from .callsites import CallSites
 from .feed import Feed
 from .history import Past
-from .ledger import BATCH, TEN, Ledger, Strangers
+from .ledger import FULL, Ledger, Strangers
+from .tallies import Tallies
 from .trace import OUTCOMES, Trace
 
 #: Waits from this many seconds on are always shown.
@@ -22,34 +21,6 @@ SLOW: Final = 0.1
 _SAMPLES: Final = 20
 _PAUSE: Final = 0.2
 _LOST: Final = 200
-_WORD: Final = 0xFFFF
-_index: Final = attrgetter("index")
-_ident: Final = attrgetter("ident")
-_number: Final = attrgetter("number")
-
-
-class Batch(NamedTuple):
-    """Claims that were returned, in columns; `ends` ascends."""
-
-    asks: Sequence[float]
-    gots: Sequence[float]
-    ends: Sequence[float]
-    waits: Sequence[float]
-    holds: Sequence[float]
-    sites: Sequence[int]
-
-    def part(self, start: int, end: int) -> "Batch":
-        """Some of them, in order."""
-        return Batch._make(column[start:end] for column in self)
-
-    def of(self, column: str) -> Iterable[tuple[float, int]]:
-        """One column beside the sites."""
-        return zip(getattr(self, column), self.sites, strict=True)
-
-    def without_strangers(self) -> "Batch":
-        """Those that asked while they were watched."""
-        own = [place for place, site in enumerate(self.sites) if site]
-        return Batch._make([column[place] for place in own] for column in self)
 
 
 class PoolRecord:
@@ -62,7 +33,7 @@ class PoolRecord:
         self.name = name
         self.feed = feed
         self.now = clock
-        self.ledger = Ledger(clock, self.fold, strangers)
+        self.ledger = Ledger(clock, self.take, strangers)
         self.reset()
 
     def reset(self) -> None:
@@ -81,118 +52,69 @@ class PoolRecord:
         self.lost: deque[Claim] = deque(maxlen=_LOST)
         #: Histograms since the watch began: wait, use, create and every phase.
         self.lifetime: dict[str, Counter[int]] = {}
+        self._tallies = Tallies(self.past, self.sites, self.lifetime)
         self._swept_at = self.since
         self._feed_at = 0.0
 
     def fold(self) -> bool:
         """Take what has ended into the statistics; False when somebody else is at it."""
+        return self._fold(is_read=True)
+
+    def take(self) -> bool:
+        """As `fold`, on the host's path: what only readers need waits for one, or for its step."""
+        return self._fold(is_read=False)
+
+    def _fold(self, *, is_read: bool) -> bool:
         if not self._lock.acquire(blocking=False):
             return False
+        ledger = self.ledger
         try:
-            self.ledger.note_peak()
-            while self.ledger.ended:
-                self._fold_batch(self._drain())
+            ledger.note_peak()
+            while ledger.ended:
+                ledger.rows.extend(ledger.ended.popleft())
+            while ledger.rows and (is_read or len(ledger.rows) >= FULL):
+                rows = ledger.rows[:FULL]
+                del ledger.rows[: len(rows)]
+                self._fold_batch(Batch(rows))
             self._fold_failures()
             self._fold_created()
             self._feed_rare()
-        except Exception as error:  # noqa: BLE001 -- called on the host's path
-            self.ledger.broke("fold", error)
+            if is_read:
+                self._tallies.settle()
+        except Exception as error:
+            ledger.broke("fold", error)
         finally:
             self._lock.release()
         return True
 
-    def _drain(self) -> list[Claim]:
-        ended = self.ledger.ended
-        batch: list[Claim] = []
-        with contextlib.suppress(IndexError):
-            batch.extend(ended.popleft() for _ in range(min(len(ended), BATCH)))
-        return batch
+    def _fold_batch(self, batch: Batch) -> None:
+        count = len(batch)
+        waits, holds = batch.enter(self.trace, self.ledger.numbered)
+        self.checkins += count
+        # Adopted claims have site 0: nobody saw them ask.
+        own = count if all(batch.indexes) else count - batch.indexes.count(0)
+        self.checkouts += own
+        # Nearly in order already: sorting takes 50 for each, looking for the least 160.
+        asks, gots = sorted(batch.asks), sorted(batch.gots)
+        self._tallies.add(batch, waits, holds, gots[0])
+        self.past.count_ordered(("returned",), sorted(batch.ends))
+        self._count_began(batch, own, asks, gots)
+        # `count` compares identities, 9 instructions each; `any` takes 35.
+        if batch.phases.count(None) < count:
+            self._add_phases(batch.phases)
+        if batch.reasons.count(None) < count:
+            self._note_lost(batch)
+        self._feed_returned(batch, asks[0])
 
-    def _fold_batch(self, claims: list[Claim]) -> None:
-        """Columns first, then counts: all loops over claims run in C."""
-        asks, sites, owners, _, gots, connections, _, phases, ends, reasons, _ = zip(
-            *claims, strict=True
-        )
-        count = len(claims)
-        waits = list(map(sub, gots, asks))
-        holds = list(map(sub, ends, gots))
-        indexes = list(map(_index, sites))
-        numbers = [number & _WORD for number in map(_number, connections)]
-        idents = map(_ident, owners)
-        columns = self.trace.extend(count, asks, waits, holds, indexes, idents, numbers, bytes(count))
-        self.checkins += len(claims)
-        wait_words, use_words = bucket_words(columns[1]), bucket_words(columns[2])
-        use, wait = self._tally(indexes, wait_words, use_words)
-        self._place_in_time(Batch(asks, gots, ends, waits, holds, indexes), use, wait)
-        if any(phases):
-            self._add_phases(phases)
-        if any(reasons):
-            self._note_lost([claim for claim in claims if claim[REASON] is not None])
-        self._feed_returned(claims, waits)
-
-    def _tally(
-        self, indexes: list[int], waits: list[int], holds: list[int]
-    ) -> tuple[Counter[int], Counter[int]]:
-        """Count sites and buckets; strangers asked before the watch began, so did not wait."""
-        use: Counter[int] = Counter()
-        wait: Counter[int] = Counter()
-        for (site, wait_bucket, use_bucket), count in Counter(
-            zip(indexes, waits, holds, strict=True)
-        ).items():
-            use[use_bucket] += count
-            tally = self.sites.of(site)
-            tally.use[use_bucket] += count
-            if site:
-                wait[wait_bucket] += count
-                tally.wait[wait_bucket] += count
-                self.checkouts += count
-        self._add("use", use)
-        self._add("wait", wait)
-        return use, wait
-
-    def _add(self, name: str, counts: Mapping[int, int]) -> None:
-        lifetime = self.lifetime.setdefault(name, Counter())
-        for bucket, count in counts.items():
-            lifetime[bucket] += count
-
-    def _place_in_time(self, batch: Batch, use: Counter[int], wait: Counter[int]) -> None:
-        """Count what began and ended in each second; a batch mostly lies in one ten seconds."""
-        step = batch.ends[-1] // TEN * TEN
-        if batch.ends[0] >= step:
-            self.past.measure("use", step, use)
-        else:
-            self.past.measure_each("use", zip(batch.ends, batch.holds, strict=True))
-        if 0 in batch.sites:
-            self.past.count("returned", [end for end, site in batch.of("ends") if not site])
-            self.past.count("got", [got for got, site in batch.of("gots") if not site])
-            batch = batch.without_strangers()
-            if not batch.ends:
-                return
-        if min(batch.gots) >= step:
-            self.past.measure("wait", step, wait)
-        else:
-            self.past.measure_each("wait", zip(batch.gots, batch.waits, strict=True))
-        start = 0
-        while start < len(batch.ends):
-            end = bisect_left(batch.ends, float(int(batch.ends[start]) + 1), start)
-            self._place_second(batch.part(start, end))
-            start = end
-
-    def _place_second(self, batch: Batch) -> None:
-        """What ended in one second; most of it began there."""
-        second = int(batch.ends[0])
-        early = self._place_early(batch, second) if min(batch.asks) < second else 0
-        self.past.count_many(("returned",), second, len(batch.ends))
-        self.past.count_many(("asked", "answered", "got"), second, len(batch.ends) - early)
-
-    def _place_early(self, batch: Batch, second: int) -> int:
-        """Count those that asked before the second in which they ended; answer how many."""
-        early = [place for place, asked in enumerate(batch.asks) if asked < second]
-        self.past.count("asked", [batch.asks[place] for place in early])
-        gots = [batch.gots[place] for place in early]
-        self.past.count("answered", gots)
-        self.past.count("got", gots)
-        return len(early)
+    def _count_began(self, batch: Batch, own: int, asks: list[float], gots: list[float]) -> None:
+        if own == len(batch):
+            self.past.count_ordered(("answered", "got"), gots)
+            self.past.count_ordered(("asked",), asks)
+            return
+        self.past.count_ordered(("got",), gots)
+        seen = [place for place, site in enumerate(batch.indexes) if site]
+        self.past.count_ordered(("answered",), sorted(batch.gots[place] for place in seen))
+        self.past.count_ordered(("asked",), sorted(batch.asks[place] for place in seen))
 
     def _add_phases(self, phases: Sequence[dict[str, float] | None]) -> None:
         by_name: dict[str, list[float]] = {}
@@ -200,13 +122,14 @@ class PoolRecord:
             for name, seconds in (each or {}).items():
                 by_name.setdefault(name, []).append(seconds)
         for name, values in by_name.items():
-            self._add(name, Counter(buckets_of(values)))
+            self._tallies.add_to_lifetime(name, Counter(buckets_of(values)))
 
-    def _note_lost(self, claims: list[Claim]) -> None:
-        for claim in claims:
-            self.lost_count += 1
-            self.lost.append(claim)
-            self.sites.of(claim[SITE].index).lost += 1
+    def _note_lost(self, batch: Batch) -> None:
+        for place, reason in enumerate(batch.reasons):
+            if reason is not None:
+                self.lost_count += 1
+                self.lost.append(batch.claim(place))
+                self.sites.of(batch.indexes[place]).lost += 1
 
     def _fold_failures(self) -> None:
         failed = self.ledger.failures
@@ -226,19 +149,25 @@ class PoolRecord:
             row = ([asked], [at - asked], [0.0], [site.index], [owner], [0], [outcome])
             self.trace.extend(1, *row)
 
-    def _feed_returned(self, claims: list[Claim], waits: list[float]) -> None:
+    def _feed_returned(self, batch: Batch, first_asked: float) -> None:
         """A few for display, and all that waited long or were lost."""
-        now = claims[-1][RETURNED]
-        shown: list[Claim] = []
+        count = len(batch)
+        now = batch.ends[-1]
+        first = count
         if now >= self._feed_at:
             self._feed_at = now + _PAUSE
-            shown = claims[-_SAMPLES:]
-        rest = claims[: len(claims) - len(shown)]
-        if max(waits) > SLOW or any(claim[REASON] for claim in rest):
-            shown += [each for each in rest if each[REASON] or each[GOT] - each[ASKED] > SLOW]
-        self.feed.sampled_out += len(claims) - len(shown)
-        for claim in shown:
-            is_slow = claim[GOT] - claim[ASKED] > SLOW
+            first = max(0, count - _SAMPLES)
+        # The batch as a whole may be too short for anybody in it to have waited long.
+        must_look = now - first_asked > SLOW or batch.reasons.count(None) < count
+        shown = [
+            place
+            for place in (range(first) if must_look else ())
+            if batch.reasons[place] is not None or batch.waits[place] > SLOW
+        ]
+        shown += range(first, count)
+        self.feed.sampled_out += count - len(shown)
+        for place in shown:
+            claim, is_slow = batch.claim(place), batch.waits[place] > SLOW
             reason = claim[REASON]
             if claim[GOT] > self._swept_at and claim[SITE].index:
                 self.feed.add(claim[GOT], self.name, "CheckedOut", is_slow, claim)
@@ -251,7 +180,7 @@ class PoolRecord:
             at, took = create_times.popleft()
             counts = Counter(buckets_of([took]))
             self.past.measure("create", at, counts)
-            self._add("create", counts)
+            self._tallies.add_to_lifetime("create", counts)
 
     def _feed_rare(self) -> None:
         rare = self.ledger.rare
@@ -279,5 +208,6 @@ class PoolRecord:
     @property
     def memory(self) -> int:
         """Bytes, estimated."""
-        return self.trace.memory + self.past.memory + self.sites.memory
-
+        # Of a claim that waits to be folded: its places in the list, and its times.
+        waiting = 12 * len(self.ledger.rows)
+        return self.trace.memory + self.past.memory + self.sites.memory + waiting

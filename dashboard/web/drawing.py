@@ -13,6 +13,7 @@ from typing import Final
 
 from ..model.history import History
 from ..model.snapshot import PoolSnapshot
+from .marks import lines
 
 #: Above this many slots single cells say less than a bar.
 MOST_CELLS: Final = 60
@@ -264,6 +265,7 @@ class Spark:
     area: str
     limit: float | None
     ticks: tuple[float, ...]
+    marks: tuple[float, ...]
     sentence: str
 
 
@@ -275,12 +277,14 @@ def spark(history: History, pool: PoolSnapshot) -> Spark | None:
     size = pool.size if pool.max is not None else None
     top = max([*used, pool.max or 0, 1])
     step = 120 / (len(used) - 1)
+    ends = history.start + history.step, history.start + history.step * len(used)
     line = "M" + "L".join(f"{_n(n * step)} {_height(value, top)}" for n, value in enumerate(used))
     return Spark(
         line=line,
         area=f"{line}L120 28L0 28Z",
         limit=_height(size, top) if size else None,
         ticks=_ticks(history.pending, step),
+        marks=tuple(round(each.at * 1.2, 1) for each in lines(history.marks, *ends, None)),
         sentence=f"In use between {min(used):,} and {max(used):,}, {used[-1]:,} at the end",
     )
 

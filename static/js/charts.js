@@ -25,7 +25,7 @@ export function hide() {
 export function forget() {
   read = new WeakMap();
   lanes.forget();
-  if (shown !== "lanes") hide();
+  if (shown && shown !== "lanes") hide();
 }
 
 function shareOf(field, event) {

@@ -157,7 +157,7 @@ export function forget() {
   if (!claim || !fieldOf()) return;
   lanes().lanes.forEach(([, , flat], lane) => {
     for (let place = 0; place < flat.length / SIZE; place += 1) {
-      if (flat[place * SIZE + 4] === claim - data.first) at = barOf(lane, place);
+      if (!at && flat[place * SIZE + 4] === claim - data.first) at = barOf(lane, place);
     }
   });
   if (at) draw(at);

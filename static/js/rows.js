@@ -5,9 +5,9 @@ import { draw, forget } from "./meter.js";
 let places = new Map();
 let page = new Map();
 let names = "";
-/** Seconds that a status may pause, and statuses that say the same of it. */
+/** Seconds that a status may pause, and statuses that begin alike; only the server knows of holds. */
 const PAUSE = 10;
-const GROUPS = { Saturated: "queue", Waiting: "queue" };
+const GROUPS = { Saturated: "queue", Waiting: "queue", Leaking: "held", "Long holds": "held" };
 
 function cellsOf(root) {
   const cells = new Map();
@@ -84,15 +84,16 @@ function lasting(cells, pool, now) {
     if (!wasSeen) delete dataset.since;
     return;
   }
-  if (dataset.group && !wasSeen) {
+  if (dataset.group ? !wasSeen : !("since" in dataset)) {
     dataset.since = now;
+    if (group === "held") delete dataset.since;
     delete dataset.longer;
   }
   dataset.group = group;
   dataset.seen = now;
   dress(cell, `lasting ${pool.level}`);
-  if (!("since" in dataset)) dataset.since = now;
-  text(cells, "lasting", `for ${"longer" in dataset ? "over " : ""}${lasts(Math.max(0, now - Number(dataset.since)))}`);
+  if ("since" in dataset) text(cells, "lasting", `for ${"longer" in dataset ? "over " : ""}${lasts(Math.max(0, now - Number(dataset.since)))}`);
+  else text(cells, "lasting", "");
 }
 
 function writePool({ cells, meters }, pool, now) {

@@ -106,7 +106,10 @@ def closed(users: int, think: float, hold: float, size: int, count: int, seed: i
     heap = [0.0] * size
     due = [(chance.expovariate(1 / think), user + 1) for user in range(users)]
     heapq.heapify(due)
-    asked, wait, held, owner = [], [], [], []
+    asked: list[float] = []
+    wait: list[float] = []
+    held: list[float] = []
+    owner: list[int] = []
     while len(asked) < count:
         now, user = heapq.heappop(due)
         waited = max(0.0, heap[0] - now)

@@ -31,9 +31,7 @@ def dash(make_dash: Dash, clock: Clock, engine: Engine) -> Dashboard:
 
 def spans(dash: Dashboard) -> list[list[tuple[float, float, int]]]:
     lanes = dash._reader.lanes("orders", 60).lanes
-    return [
-        [(round(b.begin, 3), round(b.end, 3), b.count) for b in lane.bars] for lane in lanes
-    ]
+    return [[(round(b.begin, 3), round(b.end, 3), b.count) for b in lane.bars] for lane in lanes]
 
 
 def test_each_connection_has_its_lane(dash: Dashboard, engine: Engine, clock: Clock) -> None:

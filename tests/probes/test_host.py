@@ -49,7 +49,7 @@ def test_exception_is_the_hosts_own(pre_ping: bool) -> None:  # noqa: FBT001
     bare, watched = _engine(pool_pre_ping=pre_ping), _engine(pool_pre_ping=pre_ping)
     tapped = tap(watched, LedgerEyes().sink)
     plain, ours = fail(bare), fail(watched)
-    assert len(ours) == len(plain) + 1
+    assert len(plain) <= len(ours) <= len(plain) + 1
     assert [name for name in ours if name != "connect"] == [n for n in plain if n != "connect"]
     tapped.remove(tapped.sinks[0])
 

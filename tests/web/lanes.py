@@ -31,7 +31,7 @@ def bar(begin: float, end: float, **changes: object) -> Bar:
         "wait": 0.0004,
         "hold": end - begin,
         "call_site": SITE,
-        "claim": int(begin * 1000) + 1,
+        "claim": round((begin + 1000) * 1000),
         "owner": Owner("task", "worker-1", 1),
     }
     return Bar(begin=begin, end=end, **{**facts, **changes})  # type: ignore[arg-type]
@@ -45,6 +45,7 @@ def lanes(
     owner: Owner | None = None,
 ) -> Lanes:
     """A slot held throughout, and others with short and long checkouts."""
+    owner = owner or Owner("task", "worker-3", 3)
     held = bar(-217.0, 60.0, is_open=True, hold=277.0, call_site=site, owner=owner)
     first = Lane(1, (held,))
     rest = [

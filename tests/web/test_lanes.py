@@ -159,7 +159,11 @@ def past(pending: str, timeouts: str = "") -> History:
         ("Saturated", past("00101101"), Lasting(30.0)),
         ("Saturated", past("1000111"), Lasting(15.0)),
         ("Waiting", past("1111"), Lasting(20.0, is_longer=True)),
-        ("Timing out", past("0" * 20, "1" + "0" * 10 + "1" + "0" * 8), Lasting(100.0, True)),
+        (
+            "Timing out",
+            past("0" * 20, "1" + "0" * 10 + "1" + "0" * 8),
+            Lasting(100.0, is_longer=True),
+        ),
         ("Saturated", past("0000"), None),
         ("Healthy", past("0000"), None),
     ],

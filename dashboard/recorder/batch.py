@@ -1,0 +1,84 @@
+"""A batch of claims that were returned, in columns.
+
+The host pays for this, so that every loop over claims is one in C, or a list comprehension where
+that is cheaper. The figures are callgrind instructions for one claim.
+"""
+
+import sys
+from operator import sub
+from typing import Any, Final
+
+from ..model.claim import (
+    ASKED,
+    CONNECTION,
+    GOT,
+    OWNER,
+    PHASES,
+    REASON,
+    RETURNED,
+    SITE,
+    Claim,
+)
+from .ledger import WIDTH
+from .trace import Trace
+
+_LITTLE: Final = sys.byteorder == "little"
+#: Where in the bytes of a double, and of a word made of site and bucket, the bucket stands.
+_TOP: Final = 6 if _LITTLE else 0
+_LOW: Final = 0 if _LITTLE else 2
+_MOST_NUMBERS: Final = 0xFFFF
+
+
+class Batch:
+    """Columns of `Ledger.rows`; rows are in the order in which the claims ended."""
+
+    __slots__ = ("_rows", "asks", "ends", "gots", "indexes", "phases", "reasons", "waits")
+
+    def __init__(self, rows: list[Any]) -> None:
+        """`rows`: whole claims, one after the other."""
+        self._rows = rows
+        self.asks: list[float] = rows[ASKED::WIDTH]
+        self.gots: list[float] = rows[GOT::WIDTH]
+        self.ends: list[float] = rows[RETURNED::WIDTH]
+        self.phases: list[dict[str, float] | None] = rows[PHASES::WIDTH]
+        self.reasons: list[str | None] = rows[REASON::WIDTH]
+        self.waits = list(map(sub, self.gots, self.asks))
+        # A list comprehension reads an attribute for 160, `map` with an `attrgetter` for 350.
+        self.indexes: list[int] = [site.index for site in rows[SITE::WIDTH]]
+
+    def __len__(self) -> int:
+        """How many claims there are."""
+        return len(self.asks)
+
+    def claim(self, place: int) -> Claim:
+        """One claim, as it was."""
+        return self._rows[place * WIDTH : (place + 1) * WIDTH]
+
+    def enter(self, trace: Trace, connections: int) -> tuple[list[int], list[int]]:
+        """Append to the trace; answer site and bucket (`words`) of each wait and each hold.
+
+        `connections`: how many the pool has opened; only the low 16 bits of a number are kept.
+        """
+        rows, count = self._rows, len(self)
+        holds = list(map(sub, self.ends, self.gots))
+        idents = [owner.ident for owner in rows[OWNER::WIDTH]]
+        numbers = [each.number for each in rows[CONNECTION::WIDTH]]
+        if connections > _MOST_NUMBERS:
+            numbers = [number & _MOST_NUMBERS for number in numbers]
+        _, waited, held, sites, *_ = trace.extend(
+            count, self.asks, self.waits, holds, self.indexes, idents, numbers, bytes(count)
+        )
+        return words(sites, waited), words(sites, held)
+
+
+def words(sites: bytes, values: bytes) -> list[int]:
+    """The site (16 bits) and, below it, the bucket of each value, both columns packed.
+
+    Counting these counts pairs at the price of integers: 720 for each, a pair costs twice that.
+    """
+    both = bytearray(2 * len(sites))
+    both[_LOW::4] = values[_TOP::8]
+    both[_LOW + 1 :: 4] = values[_TOP + 1 :: 8]
+    both[2 - _LOW :: 4] = sites[0::2]
+    both[3 - _LOW :: 4] = sites[1::2]
+    return memoryview(both).cast("I").tolist()
