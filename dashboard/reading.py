@@ -18,6 +18,8 @@ from .model.history import History, Mark
 from .model.lanes import Lanes
 from .model.passage import Passage
 from .model.snapshot import Overhead, PoolSnapshot, Snapshot, Source
+from .model.whatif import Prediction
+from .predicting import predict
 from .probes.frames import SITES
 from .recorder import claims, feed, heat, histories, lanes
 from .recorder.budget import fit
@@ -138,6 +140,19 @@ class Reader:
         for record in records:
             settle(record)
         return claims.find(records, number, SITES, self.wall)
+
+    def whatif(
+        self,
+        name: str,
+        sizes: Sequence[int] | None = None,
+        timeout: float | None = None,
+        hold: float = 1.0,
+    ) -> Prediction | None:
+        """What other sizes would have answered; None when no pool has this name."""
+        for watch, record in self._watches.records():
+            if record.name == name:
+                return predict(record, watch.probe, sizes, timeout=timeout, hold=hold)
+        return None
 
     def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:
         """Events after `cursor`: at most `limit` samples, and every failure."""

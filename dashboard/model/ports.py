@@ -11,6 +11,7 @@ from .history import History
 from .lanes import Lanes
 from .passage import Passage
 from .snapshot import PoolSnapshot, Snapshot, Source
+from .whatif import Prediction
 
 
 class Live(Protocol):
@@ -180,6 +181,15 @@ class Reading(Protocol):
 
     def claim(self, number: int) -> Passage | None:
         """One checkout by the number that its events carry; None when it is no longer kept."""
+
+    def whatif(
+        self,
+        name: str,
+        sizes: Sequence[int] | None = None,
+        timeout: float | None = None,
+        hold: float = 1.0,
+    ) -> Prediction | None:
+        """What other sizes would have answered; None when no pool has this name."""
 
     def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:
         """Events after `cursor`: at most `limit` samples and every failure; new cursor, dropped."""

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..model.errors import DashboardError
 from ..model.ports import Reading
 from ..model.snapshot import PoolSnapshot
 from .aside import aside
@@ -29,6 +30,7 @@ def routes(reading: Reading) -> list[Route]:
         Route("/api/pools/{name:path}", _off_loop(api.pool), name="api_pool"),
         Route("/api/claims/{number:int}", _off_loop(api.claim), name="api_claim"),
         Route("/api/suspects", _off_loop(api.suspects), name="api_suspects"),
+        Route("/api/whatif/{name:path}", _off_loop(api.whatif), name="api_whatif"),
         Route("/api/advice", _off_loop(api.advice), name="api_advice"),
         Route("/api/incidents", _off_loop(api.incidents), name="api_incidents"),
         Route("/readyz", _off_loop(api.ready), name="readyz"),
@@ -83,6 +85,24 @@ class Api:
     def suspects(self, _: Request) -> Response:
         """Leak suspects, the most certain first."""
         return json_response(plain(self.reading.suspects()))
+
+    def whatif(self, request: Request) -> Response:
+        """Waits at other sizes: `?sizes=5,10&timeout=2&hold=.5`."""
+        name = request.path_params["name"]
+        try:
+            given = request.query_params.get("sizes")
+            sizes = None if given is None else [int(size) for size in given.split(",")]
+            timeout = request.query_params.get("timeout")
+            hold = float(request.query_params.get("hold", "1"))
+            prediction = self.reading.whatif(
+                name, sizes, None if timeout is None else float(timeout), hold
+            )
+        except (ValueError, DashboardError) as error:
+            detail = f"sizes takes numbers such as 5,10; timeout and hold one each: {error}"
+            raise HTTPException(400, detail[:300]) from error
+        if prediction is None:
+            raise unknown_pool(self.reading, name)
+        return json_response(plain(prediction))
 
     def advice(self, _: Request) -> Response:
         """Changes worth making."""

@@ -8,6 +8,7 @@ let names = "";
 /** Seconds that a status may pause, and statuses that begin alike; only the server knows of holds. */
 const PAUSE = 10;
 const GROUPS = { Saturated: "queue", Waiting: "queue", Leaking: "held", "Long holds": "held" };
+const groupOf = (word) => GROUPS[word] ?? word;
 
 function cellsOf(root) {
   const cells = new Map();
@@ -71,29 +72,30 @@ function status(cells, pool) {
   tag.querySelector("use").setAttribute("href", `#i-${pool.level}`);
 }
 
+/** What is known of a status of a pool: since when, and when it was seen last. */
+function stretchOf(cell, group, now) {
+  cell.stretches ??= new Map();
+  const known = cell.stretches.get(group);
+  if (known && now - known.seen <= PAUSE) return known;
+  const { word, since, longer } = cell.dataset;
+  const isServers = !known && since && groupOf(word) === group;
+  const fresh = isServers
+    ? { since: Number(since), longer: longer !== undefined }
+    : { since: group === "held" ? NaN : now, longer: false };
+  cell.stretches.set(group, fresh);
+  return fresh;
+}
+
 /** Since when it is so: the server's word, until the status changes while somebody looks. */
 function lasting(cells, pool, now) {
   const cell = cells.get("lasting");
   if (!cell) return;
-  const { dataset } = cell;
   const isWorth = pool.level === "bad" || pool.level === "wait" || pool.status === "Busy";
-  const group = GROUPS[pool.status] ?? pool.status;
-  const wasSeen = now - Number(dataset.seen ?? -Infinity) <= PAUSE && dataset.group === group;
-  if (!isWorth) {
-    text(cells, "lasting", "");
-    if (!wasSeen) delete dataset.since;
-    return;
-  }
-  if (dataset.group ? !wasSeen : !("since" in dataset)) {
-    dataset.since = now;
-    if (group === "held") delete dataset.since;
-    delete dataset.longer;
-  }
-  dataset.group = group;
-  dataset.seen = now;
+  const stretch = stretchOf(cell, isWorth ? groupOf(pool.status) : "calm", now);
+  stretch.seen = now;
+  const isKnown = isWorth && !Number.isNaN(stretch.since);
   dress(cell, `lasting ${pool.level}`);
-  if ("since" in dataset) text(cells, "lasting", `for ${"longer" in dataset ? "over " : ""}${lasts(Math.max(0, now - Number(dataset.since)))}`);
-  else text(cells, "lasting", "");
+  text(cells, "lasting", isKnown ? `for ${stretch.longer ? "over " : ""}${lasts(Math.max(0, now - stretch.since))}` : "");
 }
 
 function writePool({ cells, meters }, pool, now) {
