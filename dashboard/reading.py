@@ -20,6 +20,7 @@ from .model.passage import Passage
 from .model.snapshot import Overhead, PoolSnapshot, Snapshot, Source
 from .model.whatif import Prediction
 from .predicting import predict
+from .probes import stacks
 from .probes.frames import SITES
 from .recorder import claims, feed, heat, histories, lanes
 from .recorder.budget import fit
@@ -58,7 +59,7 @@ class Reader:
         return time.time() - (self._watches.clock() - at)
 
     def _camera(self) -> Camera:
-        return Camera(self._watches.clock(), time.time(), SITES, WINDOW)
+        return Camera(self._watches.clock(), time.time(), SITES, WINDOW, stacks.of_owner)
 
     def snapshot(self) -> Snapshot:
         """The state of every pool at this instant."""

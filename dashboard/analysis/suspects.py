@@ -55,6 +55,7 @@ def _overdue(
         certainty=_certainty(checkout, is_probable=is_probable),
         call_site=checkout.call_site,
         stack=checkout.stack,
+        now=checkout.now,
         owner=checkout.owner,
         request=checkout.request,
         held_for=checkout.held_for,

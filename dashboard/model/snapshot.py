@@ -31,6 +31,7 @@ class StackFrame:
 class Checkout:
     """A connection that is out. Times are float seconds; `age` is that of the connection.
 
+    `now` is what the owner does at this moment, innermost first, for those held over a second.
     `is_adopted`: it was out before the watch began. `is_retired`: the pool gave the connection up
     while it was out, so it no longer takes a slot. `is_unreferenced`: nothing refers to it.
     """
@@ -45,6 +46,7 @@ class Checkout:
     connection: int
     wait_time: float
     since: datetime
+    now: tuple[StackFrame, ...] = ()
     age: float | None = None
     uses: int = 0
     host: str | None = None

@@ -6,14 +6,28 @@ that was true a moment ago; nothing of it is kept alive.
 
 import sys
 from asyncio import Task
+from threading import get_ident
 from types import FrameType
 from typing import Any, Final
 
 from .frames import APPLICATION, kind_of, shown
+from .owners import TaskOwner, ThreadOwner
 
 #: File, line, function and whether it is a library's, innermost first.
 Stack = tuple[tuple[str, int, str, bool], ...]
 _DEEPEST: Final = 40
+
+
+def of_owner(owner: object) -> Stack:
+    """What an owner does; empty for one that has ended, and for the looker itself."""
+    if isinstance(owner, TaskOwner):
+        task = owner.task
+        return of_task(task) if task is not None and not task.done() else ()
+    if isinstance(owner, ThreadOwner):
+        thread = owner._thread() if owner._thread is not None else None
+        ident = thread.ident if thread is not None else None
+        return of_thread(ident) if ident is not None and ident != get_ident() else ()
+    return ()
 
 
 def of_task(task: "Task[Any]") -> Stack:

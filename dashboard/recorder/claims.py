@@ -20,8 +20,8 @@ from ..model.claim import (
     request_of,
 )
 from ..model.passage import Passage
+from .plain import call_site, owner, stack
 from .pool import PoolRecord
-from .snapshots import call_site, owner, stack
 from .trace import OUTCOMES
 
 Wall = Callable[[float], float]

@@ -17,7 +17,7 @@ from ..model.claim import (
     request_of,
 )
 from .feed import Entry
-from .snapshots import call_site, owner
+from .plain import call_site, owner
 
 
 def event_of(entry: Entry) -> events.PoolEvent:

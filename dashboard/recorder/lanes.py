@@ -12,7 +12,7 @@ from ..model.lanes import Bar, Lane, Lanes
 from ..model.origin import UNKNOWN_SITE, CallSite
 from .claims import kept, number_of
 from .pool import PoolRecord
-from .snapshots import call_site, owner
+from .plain import call_site, owner
 from .trace import Rows
 
 #: Lanes at the most; beyond, the busiest.

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -23,14 +23,17 @@ from ..model.claim import (
     request_of,
 )
 from ..model.distribution import Distribution, buckets_of
-from ..model.origin import CallSite, Owner
 from ..model.ports import Facts
-from ..model.snapshot import CallSiteStats, Checkout, Lost, PoolSnapshot, StackFrame, Waiter
-from .callsites import SiteTally
+from ..model.snapshot import Checkout, Lost, PoolSnapshot, StackFrame, Waiter
+from .plain import call_site, owner, stack
 from .pool import PoolRecord
+from .shares import call_sites
 
 #: Seconds over which `checkout_rate` is taken.
 _RATE: Final = 10
+#: From so many seconds on it is asked what an owner does.
+_LONG: Final = 1.0
+Stack = tuple[tuple[str, int, str, bool], ...]
 #: Lost connections stay in the list for so many seconds.
 _REMEMBERED: Final = 900.0
 _TRIES: Final = 50
@@ -38,26 +41,22 @@ _TRIES: Final = 50
 _PATIENCE: Final = 0.05
 
 
-def call_site(site: Frame) -> CallSite:
-    """A site as plain data."""
-    return CallSite(site.file, site.line, site.function)
-
-
-def stack(site: Frame) -> tuple[StackFrame, ...]:
-    """The stack that was seen when the site was met first."""
-    return tuple(StackFrame(*frame) for frame in site.stack)
-
-
-def owner(live: LiveOwner) -> Owner:
-    """An owner as plain data."""
-    return Owner(live.kind, live.name, live.ident, live.is_alive())
-
-
 class Camera:
     """Takes pictures of records at one instant: `now` by the clock, `wall` as UNIX time."""
 
-    def __init__(self, now: float, wall: float, sites: Mapping[int, Frame], window: float) -> None:
-        """`sites` by index; distributions cover the last `window` seconds."""
+    def __init__(
+        self,
+        now: float,
+        wall: float,
+        sites: Mapping[int, Frame],
+        window: float,
+        doing: Callable[[LiveOwner], Stack] | None = None,
+    ) -> None:
+        """`sites` by index; distributions cover the last `window` seconds.
+
+        `doing` answers what an owner does at this moment.
+        """
+        self._doing = doing
         self.now = now
         self.wall = wall
         self._offset = wall - now
@@ -140,7 +139,7 @@ class Camera:
                 for claim in reversed(list(record.lost))
                 if self.now - claim[RETURNED] <= _REMEMBERED
             ),
-            call_sites=self._call_sites(record, held),
+            call_sites=call_sites(record, held, self.now, self._sites),
             since=self.when(record.since),
             own_used=own[0] if own else None,
             own_idle=own[1] if own else None,
@@ -176,6 +175,7 @@ class Camera:
             connection=facts.number,
             wait_time=claim[GOT] - claim[ASKED],
             since=self.when(claim[GOT]),
+            now=self._now(claim),
             age=max(0.0, self.now - facts.born),
             uses=facts.uses,
             host=facts.host,
@@ -185,6 +185,12 @@ class Camera:
             is_retired=is_retired,
             is_unreferenced=is_unreferenced(claim),
         )
+
+    def _now(self, claim: Claim) -> tuple[StackFrame, ...]:
+        """A look at the owner costs more than the rest: only for what is held for long."""
+        if self._doing is None or self.now - claim[GOT] < _LONG:
+            return ()
+        return tuple(StackFrame(*frame) for frame in self._doing(claim[OWNER]))
 
     def _waiter(self, claim: Claim) -> Waiter:
         return Waiter(
@@ -206,47 +212,6 @@ class Camera:
             since=self.when(claim[GOT]),
             ended_at=self.when(claim[RETURNED]),
             ended_ago=max(0.0, self.now - claim[RETURNED]),
-        )
-
-    def _call_sites(self, record: PoolRecord, held: list[Claim]) -> tuple[CallSiteStats, ...]:
-        """By the connection time that each took, what is out at the moment included."""
-        count_held: Counter[int] = Counter()
-        totals: dict[int, float] = {}
-        tallies = dict(record.sites.tallies)
-        for claim in held:
-            index = claim[SITE].index
-            count_held[index] += 1
-            totals[index] = totals.get(index, 0.0) + self.now - claim[GOT]
-        for index, tally in tallies.items():
-            totals[index] = totals.get(index, 0.0) + Distribution(tally.use).total
-        everything = sum(totals.values()) or 1.0
-        return tuple(
-            self._stats(index, totals[index], everything, count_held[index], tallies)
-            for index in sorted(totals, key=totals.__getitem__, reverse=True)
-        )
-
-    def _stats(
-        self,
-        index: int,
-        total: float,
-        everything: float,
-        held: int,
-        tallies: Mapping[int, SiteTally],
-    ) -> CallSiteStats:
-        site = self._sites[index]
-        tally = tallies.get(index) or SiteTally()
-        use = Distribution(dict(tally.use))
-        return CallSiteStats(
-            call_site=call_site(site),
-            stack=stack(site),
-            checkouts=use.count + held,
-            open=held,
-            failures=tally.failures,
-            lost=tally.lost,
-            share=total / everything,
-            total_hold=total,
-            use_time=use,
-            wait_time=Distribution(dict(tally.wait)),
         )
 
 

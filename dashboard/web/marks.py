@@ -11,8 +11,9 @@ from ..model.history import Mark
 
 #: Marks on one chart at the most: the newest.
 MOST: Final = 12
-#: Labels closer than this, in per cent of the width, stand on different lines.
-_NEAR: Final = 22.0
+#: About the width of a letter and of the room beside a label, in per cent of a chart's width.
+_LETTER: Final = 1.1
+_ROOM: Final = 3.0
 _LINES: Final = 3
 _LONGEST: Final = 28
 
@@ -37,11 +38,16 @@ def lines(marks: Sequence[Mark], begin: float, end: float, zone: tzinfo | None) 
     if end <= begin:
         return ()
     found: list[Line] = []
+    taken: list[tuple[float, float, int]] = []
     for mark in [mark for mark in marks if begin <= mark.at <= end][-MOST:]:
         at = round((mark.at - begin) / (end - begin) * 100, 2)
-        near = {line.row for line in found if at - line.at < _NEAR}
-        row = next((each for each in range(_LINES) if each not in near), 0)
         cut = mark.text if len(mark.text) <= _LONGEST else f"{mark.text[: _LONGEST - 1]}…"
+        is_left = at > 70
+        wide = len(cut) * _LETTER + _ROOM
+        first, last = (at - wide, at) if is_left else (at, at + wide)
+        near = {row for left, right, row in taken if left < last and first < right}
+        row = next((each for each in range(_LINES) if each not in near), 0)
+        taken.append((first, last, row))
         time = datetime.fromtimestamp(mark.at, zone).strftime("%H:%M:%S")
-        found.append(Line(at, cut, mark.text, time, row, left=at > 70))
+        found.append(Line(at, cut, mark.text, time, row, is_left))
     return tuple(found)
