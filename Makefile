@@ -14,7 +14,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check bench wheel clean
+.PHONY: help demo test check bench peers wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,9 @@ check: $(VENV)/.dev  ## format, lint, types, import rules, templates
 
 bench: $(VENV)/.dev  ## measure what watching a pool costs
 	$(BIN)/python -m benchmarks $(ARGS)
+
+peers: $(VENV)/.dev  ## run the libraries' own pool tests, with and without watching
+	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 wheel: $(VENV)/.dev  ## build sdist and wheel into dist/
 	$(BIN)/python -m build --no-isolation

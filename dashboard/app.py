@@ -15,6 +15,7 @@ from .model.snapshot import Snapshot
 from .model.whatif import Row
 from .reading import Reader
 from .watching import Watch, Watches
+from .watching_all import WatchAll, stop_all, watch_all
 
 if TYPE_CHECKING:
     from .serving import Server
@@ -82,8 +83,18 @@ class Dashboard:
         """
         return self._watches.add(pool, name)
 
+    def watch_all(self) -> WatchAll:
+        """Watch every pool of a supported library that this process creates from now on.
+
+        Pools that libraries make are included, whatever the import order. It wraps the
+        libraries' constructors; stopping puts the identical functions back. With
+        POOL_DASHBOARD_DISABLED=1 it does nothing.
+        """
+        return watch_all(self._watches)
+
     def stop(self) -> None:
         """End every watch and every stream; the pools are as they were."""
+        stop_all(self._watches)
         self._watches.stop()
         for site in list(self._sites):
             site.close()
@@ -159,6 +170,21 @@ class Dashboard:
         if self._site is None:
             self._site = self._new_site(served_on=None)
         await self._site(scope, receive, send)
+
+    def beside(self, app: Any) -> Any:
+        """`app` for those only who may see the dashboard; for pages that stand beside it."""
+
+        async def closed(scope: Any, receive: Any, send: Any) -> None:
+            if self._site is None:
+                self._site = self._new_site(served_on=None)
+            if scope["type"] == "http":
+                answer = await self._site.refuse(scope)
+                if answer is not None:
+                    await answer(scope, receive, send)
+                    return
+            await app(scope, receive, send)
+
+        return closed
 
     def __repr__(self) -> str:
         """`<Dashboard Orders: 3 pools>`."""

@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from . import options
 from .model.events import PoolEvent, PoolOpened
+from .model.origin import CallSite
 from .model.ports import Sink
 from .probes import Probe, Tapped, module_for, tap
 from .probes.frames import UNKNOWN
@@ -42,6 +43,8 @@ class Watch:
         self._sink = sink
         self._forget = forget
         self._is_stopped = self._has_given_up = False
+        #: The line that made the pool, where `watch_all()` saw it.
+        self.born_at: CallSite | None = None
 
     @property
     def probe(self) -> Probe:

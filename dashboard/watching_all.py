@@ -92,8 +92,8 @@ class WatchAll:
         watched = self._watches.add(newborn, None)
         if watched in self._made:
             self._meet(watched, newborn)
-        elif "born_at" not in vars(watched):  # Else it was watched by hand meanwhile.
-            vars(watched)["born_at"] = made_at
+        elif watched.born_at is None:  # Else it was watched by hand meanwhile.
+            watched.born_at = made_at
             self._made[watched] = watched.name
 
     def _meet(self, watched: Watch, owner: object) -> None:

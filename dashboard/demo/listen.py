@@ -23,16 +23,16 @@ class Server(uvicorn.Server):
         yield
 
 
-def bind(listen: str) -> socket.socket:
-    """The socket for HOST:PORT, taken before anything slow is started."""
+def bind(listen: str, *, has_token: bool = False) -> socket.socket:
+    """The socket for HOST:PORT, taken before anything slow is started; loopback without a token."""
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise DemoError(f"--listen takes HOST:PORT, not {listen!r}; try 127.0.0.1:8765")
     host = host.strip("[]")
-    if host != "localhost" and not _is_loopback(host):
+    if not has_token and host != "localhost" and not _is_loopback(host):
         raise DemoError(
-            f"the demo has no password, so it listens on this machine only, not on {host!r}; "
-            "try 127.0.0.1:8765"
+            f"without a token the demo listens on this machine only, not on {host!r}; "
+            "try 127.0.0.1:8765, or set POOL_DASHBOARD_TOKEN"
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 import sys
 import time
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from aiohttp import ClientSession
 from starlette.types import ASGIApp
 
-from ..app import Dashboard
+from ..app import TOKEN, Dashboard
 from ..web.hosts import LOOPBACK
 from .errors import DemoError
 from .faults import Faults
@@ -54,7 +55,7 @@ def main(listen: str, seed: int, once: float | None) -> int:
     """Run until a signal or for `once` seconds; the exit status."""
     try:
         # The port first: when it is taken, nothing slow was started in vain.
-        with closing(bind(listen)) as bound, Signals() as signals:
+        with closing(bind(listen, has_token=_has_token())) as bound, Signals() as signals:
             _run(_Options(seed, once, time.monotonic()), bound, signals)
     except DemoError as error:
         print(f"pool-dashboard demo: {error}", file=sys.stderr)
@@ -117,7 +118,7 @@ logging.getLogger("dashboard.web.access").setLevel(logging.ERROR)
 def _wire(pools: shop_pools.Pools, bank_url: str, url: str, seed: int) -> Demo:
     dash = Dashboard(
         title=TITLE,
-        allow_unauthenticated=True,
+        allow_unauthenticated=not _has_token(),
         allowed_hosts=sorted(LOOPBACK),
         leak_after=LEAK_AFTER,
     )
@@ -134,7 +135,12 @@ def _wire(pools: shop_pools.Pools, bank_url: str, url: str, seed: int) -> Demo:
     visitors = Visitors(app, seed)
     faults = Faults(shop, visitors, seed, url)
     page = Page(TITLE, faults, visitors, app)
-    return Demo(dash, shop, visitors, faults, routed(page.app, dash))
+    pages = dash.beside(page.app) if _has_token() else page.app
+    return Demo(dash, shop, visitors, faults, routed(pages, dash))
+
+
+def _has_token() -> bool:
+    return bool(os.environ.get(TOKEN))
 
 
 def _summary(demo: Demo) -> str:

@@ -5,6 +5,7 @@ not its own) and `attach(target, sink)`, which answers a `Probe`. A library that
 has no pools, so its probe is not imported either.
 """
 
+import functools
 import importlib
 import pkgutil
 import sys
@@ -40,10 +41,11 @@ class Probe(Facts, Protocol):
         """Put the pool back as it was."""
 
 
-def libraries() -> list[str]:
+@functools.cache
+def libraries() -> tuple[str, ...]:
     """The libraries that can be watched, whether installed or not."""
     names = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in names if name not in _SHARED and not name.startswith("_"))
+    return tuple(sorted(each for each in names if each not in _SHARED and each[0] != "_"))
 
 
 def module_for(target: object) -> ModuleType:

@@ -6,6 +6,7 @@ None adds an await, and those that the library awaits are plain functions where 
 import asyncio
 import contextlib
 from asyncio import Task
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
@@ -175,9 +176,16 @@ def _told(probe: "Probe", slot: Any) -> property:
     def write(self: Any, value: object) -> None:
         slot.__set__(self, value)
         if value is not None:
-            self._pool._loop.call_soon(probe.catch_up, self)
+            # Weakly: a pool that is dropped meanwhile must not live a loop turn longer.
+            self._pool._loop.call_soon(_catch_up, probe, weakref.ref(self))
 
     return property(slot.__get__, write)
+
+
+def _catch_up(probe: "Probe", holder_ref: "weakref.ref[Any]") -> None:
+    holder = holder_ref()
+    if holder is not None:
+        probe.catch_up(holder)
 
 
 def strangers(pool: Any) -> bool:

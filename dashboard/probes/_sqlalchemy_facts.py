@@ -47,6 +47,11 @@ _TIMEOUTS: Final = (
 )
 
 
+#: Drivers whose connections know the server's process, by their import names.
+_DRIVERS: Final = frozenset(
+    {"aiomysql", "asyncmy", "asyncpg", "mariadb", "MySQLdb", "psycopg", "psycopg2", "pymysql"}
+)
+
 def why_closed() -> str:
     """The reason, by who called the library's function that called the listener."""
     frame: FrameType | None = sys._getframe(2)
@@ -114,6 +119,8 @@ def backend_pid(record: Any) -> int | None:
     """The server's process behind a connection, where the driver knows it without asking."""
     try:
         driver = record.driver_connection
+        if type(driver).__module__.partition(".")[0] not in _DRIVERS:
+            return None  # Calling what looks like it on anything else could do anything.
         for name in ("get_server_pid", "get_backend_pid", "thread_id"):
             ask: Callable[[], object] | None = getattr(driver, name, None)
             if callable(ask):
@@ -205,11 +212,16 @@ def place(engine: object, pool: Pool) -> tuple[str, str]:
 
 def _address(hosts: object, port: object, database: object) -> str:
     each = (hosts,) if isinstance(hosts, str) else hosts if isinstance(hosts, tuple | list) else ()
-    host = ",".join(_bare(str(one)) for one in each)
+    host = ",".join(_bracketed(_bare(str(one))) for one in each)
     if host and isinstance(port, int):
         host = f"{host}:{port}"
     name = _bare(database) if isinstance(database, str) else ""
     return f"{host}/{name}" if host and name else name or host
+
+
+def _bracketed(host: str) -> str:
+    """An IPv6 address stands in brackets, or its end would read as a port."""
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith(("[", "/")) else host
 
 
 def _bare(part: str) -> str:

@@ -45,7 +45,7 @@ def of_task(task: "Task[Any]") -> Stack:
 def of_thread(ident: int) -> Stack:
     """What a thread runs, innermost first; empty for one that has ended."""
     frame = sys._current_frames().get(ident)
-    stack = []
+    stack: list[tuple[str, int, str, bool]] = []
     while frame is not None and len(stack) < _DEEPEST:
         stack.append(_describe(frame))
         frame = frame.f_back

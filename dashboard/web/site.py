@@ -134,15 +134,20 @@ class Site:
         path = _path(scope)
         if path == "/healthz" and scope["method"] in {"GET", "HEAD"}:
             return PlainTextResponse("ok")
-        decision = await self.access.decide(scope)
-        if isinstance(decision, Refusal):
-            return _refusal(Request(scope), decision)
-        if isinstance(decision, Entry):
-            return _entrance(decision)
+        answer = await self.refuse(scope)
+        if answer is not None:
+            return answer
         if not path:
             location = quote(scope["root_path"].rsplit("/", 1)[-1]) + "/"
             return Response(status_code=307, headers={"location": location})
         return None
+
+    async def refuse(self, scope: Scope) -> Response | None:
+        """What somebody who may not look is told, or how to come in; None for those who may."""
+        decision = await self.access.decide(scope)
+        if isinstance(decision, Refusal):
+            return _refusal(Request(scope), decision)
+        return _entrance(decision) if isinstance(decision, Entry) else None
 
     async def _refused(self, request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):

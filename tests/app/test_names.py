@@ -87,10 +87,9 @@ def test_freed_name_is_given_again(dash: Dashboard, make_engine: MakeEngine) -> 
     [
         ("postgresql+psycopg://ann:hunter2@db.test:5433/shop?options=x", "db.test:5433/shop"),
         ("postgresql+psycopg://ann:hunter2@db.test/shop", "db.test/shop"),
-        pytest.param(
+        (
             "postgresql+psycopg://ann:hunter2@[::1]:5433/shop",
             "[::1]:5433/shop",
-            marks=pytest.mark.xfail(reason="the SQLAlchemy probe writes ::1:5433/shop"),
         ),
         ("postgresql+psycopg://ann:hunter2@/shop?host=/run", "/run/shop"),
         ("postgresql+psycopg://ann:hunter2@db.test", "db.test"),

@@ -9,13 +9,16 @@ from pathlib import Path
 import dashboard
 
 _NAMES = [
+    "Advice",
     "CallSite",
     "Dashboard",
     "DashboardError",
+    "Incident",
     "PoolSnapshot",
     "Snapshot",
     "Suspect",
     "expect",
+    "mark",
     "watch",
 ]
 
@@ -38,7 +41,8 @@ def embed(pool: object) -> dashboard.Snapshot:
     dash.watch(pool).stop()
     with dash.watch(pool, name="reports"), dash.serve(port=0):
         with dashboard.expect(hold=600):
-            return dash.snapshot()
+            dashboard.mark("deploy 1.4.2")
+        return dash.snapshot()
 
 
 def observe(pool: object) -> list[object]:
@@ -66,6 +70,11 @@ def judge(dash: dashboard.Dashboard) -> list[dashboard.Suspect]:
 def place(suspect: dashboard.Suspect) -> dashboard.CallSite:
     """The line to look at."""
     return suspect.call_site
+
+
+def read_later(advice: dashboard.Advice, incident: dashboard.Incident) -> tuple[str, str]:
+    """Findings are plain data too."""
+    return advice.change, incident.cause
 
 
 def refuse(pool: object) -> str:
