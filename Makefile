@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 # The first of these that is new enough and can make an environment; PYTHON=... overrides.
-PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 
 # pip's downloads stay in the project, like everything else that make writes.
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip

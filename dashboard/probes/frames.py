@@ -91,34 +91,44 @@ class Way:
     the application's; the same number of steps outside leads to the frame that awaits.
     """
 
-    __slots__ = ("base", "depth", "sites", "steps")
+    __slots__ = ("base", "depth", "out", "sites", "steps")
 
     def __init__(self, base: CodeType, depth: int, steps: int) -> None:
         """`base` is the greenlet's outermost code, `depth` frames from the hook."""
         self.base = base
         self.depth = depth
         self.steps = steps
+        #: All steps at once: in C they take half.
+        self.out = attrgetter("parent.gr_frame" + ".f_back" * steps)
         self.sites: dict[int, Site] = {}
 
-    def follow(self) -> Site | None:
-        """The site at its end, None if it is not known: 3,500 instructions, a walk takes 25,000."""
-        frame = _getcurrent().parent.gr_frame  # type: ignore[misc]
-        for _ in range(self.steps):
-            frame = frame.f_back
-        code = frame.f_code
-        site = self.sites.get(id(code) + frame.f_lasti)
-        return site if site is not None and site.code is code else None
+    def follow(self, hook: int = 1) -> Site | None:
+        """The site at its end, None if this is not the way: 4,000 instructions, a walk 25,000.
+
+        The hook is `hook` frames from here.
+        """
+        try:
+            frame = getframe(hook + self.depth)
+            if frame.f_code is self.base and frame.f_back is None:
+                frame = self.out(_getcurrent())  # type: ignore[misc]
+                code = frame.f_code
+                site = self.sites[id(code) + frame.f_lasti]
+                if site.code is code:
+                    return site
+        except (ValueError, AttributeError, KeyError):
+            pass  # A shorter stack than before, one that ended on the way, or a new site.
+        return None
 
 
 class Locator:
     """Finds call sites for one pool and remembers how deep the last ones were.
 
     The same instruction of the same code at the same depth has the same frames below it, so that
-    its site can be taken without a walk. A hook in a hurry looks itself, unless `is_beyond`: the
-    frame at `depth` (seen from the hook's own function), then `sites`.
+    its site can be taken without a walk. A hook in a hurry looks itself: it follows the last
+    `way`; if there is none, the frame at `depth` (seen from the hook's own function), then `sites`.
     """
 
-    __slots__ = ("_barren", "_tables", "_ways", "depth", "is_beyond", "sites")
+    __slots__ = ("_barren", "_tables", "_ways", "depth", "sites", "way")
 
     def __init__(self) -> None:
         """It has seen nothing yet."""
@@ -126,8 +136,8 @@ class Locator:
         #: the sites that were found so deep: by identity of their code plus the place in it.
         self.depth = 1
         self.sites: dict[int, Site] = {}
-        #: Whether the last site was found outside the hook's greenlet.
-        self.is_beyond = False
+        #: By which the last site was found, if that was outside the hook's greenlet.
+        self.way: Way | None = None
         #: Sites by depth, and the ways out of greenlets; both ascending, the nearest frame wins.
         self._tables: dict[int, dict[int, Site]] = {}
         self._ways: list[Way] = []
@@ -136,25 +146,20 @@ class Locator:
 
     def search(self, hook: int = 1) -> Site:
         """The site of the nearest application frame; the hook is `hook` frames from here."""
-        try:
-            for way in self._ways:
-                frame = getframe(hook + way.depth)
-                if frame.f_code is way.base and frame.f_back is None:
-                    site = way.follow()
-                    if site is not None:
-                        self.is_beyond = True
-                        return site
-        except (ValueError, AttributeError):
-            pass  # A shorter stack than before, or one that ended on the way.
+        for way in self._ways:
+            site = way.follow(hook + 1)
+            if site is not None:
+                self.way = way
+                return site
         try:
             for depth, sites in self._tables.items():
                 frame = getframe(hook + depth)
                 site = sites.get(id(frame.f_code) + frame.f_lasti)
                 if site is not None and site.code is frame.f_code:
-                    self.depth, self.sites, self.is_beyond = depth, sites, False
+                    self.depth, self.sites, self.way = depth, sites, None
                     return site
         except ValueError:
-            pass
+            pass  # A shorter stack than before.
         return self._walk(getframe(hook + 1))
 
     def _walk(self, start: FrameType) -> Site:
@@ -192,7 +197,7 @@ class Locator:
             self._tables = dict(sorted([*kept, (depth, {})], key=itemgetter(0)))
         self.sites = self._tables[depth]
         self.sites[id(frame.f_code) + frame.f_lasti] = site
-        self.depth, self.is_beyond = depth, False
+        self.depth, self.way = depth, None
 
     def _remember_way(self, way: Way, frame: FrameType, site: Site) -> None:
         if site is OTHER:
@@ -203,7 +208,7 @@ class Locator:
             known = [way]
             self._ways = sorted([*self._ways[-_DEPTHS + 1 :], way], key=attrgetter("depth"))
         known[0].sites[id(frame.f_code) + frame.f_lasti] = site
-        self.is_beyond = True
+        self.way = known[0]
 
     def _without_application(self, nearest: FrameType | None, start: FrameType) -> Site:
         """An application that is itself installed: the nearest frame that is no pool's."""

@@ -11,8 +11,8 @@ from ..model.claim import ASKED, CONNECTION, GOT, OWNER, SITE, Claim, Frame, req
 from ..model.lanes import Bar, Lane, Lanes
 from ..model.origin import UNKNOWN_SITE, CallSite
 from .claims import kept, number_of
-from .pool import PoolRecord
 from .plain import call_site, owner
+from .pool import PoolRecord
 from .trace import Rows
 
 #: Lanes at the most; beyond, the busiest.
@@ -90,26 +90,24 @@ def _within(rows: Rows, start: float) -> Rows:
 def _pieces(rows: Rows, start: float, cell: float) -> dict[int, list[_Piece]]:
     """Checkouts by connection: long ones one by one, short ones counted by the cell they began in.
 
-    All loops over every row run in C.
+    What a loop does for every short checkout is done in C, as far as it can be.
     """
     gots = list(map(add, rows.asked, rows.wait))
-    places = [int((got - start) / cell) for got in gots]
-    counts = Counter(zip(rows.connection, places, rows.outcome, strict=True))
-    last = dict(zip(zip(rows.connection, places, strict=True), range(len(places)), strict=True))
+    fates = zip(rows.hold, rows.outcome, strict=True)
+    shorts = [at for at, (hold, outcome) in enumerate(fates) if hold < cell and not outcome]
     found: dict[int, list[_Piece]] = {}
     for at, hold in enumerate(rows.hold):
         if hold >= cell and not rows.outcome[at]:
             begin = gots[at] - start
             found.setdefault(rows.connection[at], []).append(_Piece(begin, begin + hold, 1, at))
-            counts[rows.connection[at], places[at], 0] -= 1
-    for (connection, place, outcome), count in counts.items():
-        if count < 1 or outcome:
-            continue
+    keys = [(rows.connection[at], int((gots[at] - start) / cell)) for at in shorts]
+    last = dict(zip(keys, shorts, strict=True))
+    for (connection, place), many in Counter(keys).items():
         row = last[connection, place]
         begin, end = gots[row] - start, gots[row] - start + rows.hold[row]
-        if count > 1:
+        if many > 1:
             begin, end = place * cell, (place + 1) * cell
-        found.setdefault(connection, []).append(_Piece(begin, end, count, row))
+        found.setdefault(connection, []).append(_Piece(begin, end, many, row))
     return found
 
 

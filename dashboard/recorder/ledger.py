@@ -28,7 +28,7 @@ from ..model.claim import (
 
 #: Claims that are folded together: few enough that the host's thread is not held for long and
 #: that little waits unseen, enough that what a batch costs as such is spread over many.
-BATCH: Final = 256
+BATCH: Final = 512
 #: Values of one claim in `Ledger.rows`, and its length when a batch is complete.
 WIDTH: Final = ERROR + 1
 FULL: Final = BATCH * WIDTH

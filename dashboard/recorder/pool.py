@@ -18,8 +18,8 @@ from .trace import OUTCOMES, Trace
 #: Waits from this many seconds on are always shown.
 SLOW: Final = 0.1
 #: Samples for display from one batch, and the seconds until a batch gives some again.
-_SAMPLES: Final = 20
-_PAUSE: Final = 0.2
+_SAMPLES: Final = 10
+_PAUSE: Final = 0.25
 _LOST: Final = 200
 
 

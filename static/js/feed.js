@@ -66,12 +66,15 @@ const spoken = (seconds) =>
 
 const reasonOf = (event) => (event.reason ?? "").replaceAll("_", " ");
 
+/** Beside other columns there is room for the file's name, not for its folders. */
+const shortened = (site, columns) => (columns.includes("owner") ? site : site?.split("/").at(-1));
+
 /** What each column says of an event. */
 const COLUMNS = {
   time: (event) => clock(event.at),
   event: (event) => (event.kind === "CheckoutFailed" ? (REASONS[event.reason] ?? event.reason) : WORDS[event.kind]),
   pool: (event) => event.pool,
-  site: (event) => event.call_site || reasonOf(event),
+  site: (event, columns) => shortened(event.call_site, columns) || reasonOf(event),
   owner: (event) => `${event.owner ?? ""} ${event.request ?? ""}`.trim(),
   seconds: (event) => spoken(event.seconds),
 };
@@ -106,7 +109,7 @@ function writeRow(row, event, columns) {
   columns.forEach((column, place) => {
     const cell = row.cells[place];
     const target = targetOf(cell, column);
-    const text = COLUMNS[column](event);
+    const text = COLUMNS[column](event, columns);
     if (target.textContent !== text) target.textContent = text;
     if (column === "time") target.dateTime = new Date(event.at * 1000).toISOString();
     if (column === "event") cell.className = `e-event ${event.kind}`;

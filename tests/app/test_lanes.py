@@ -67,6 +67,18 @@ def test_short_neighbours_are_one_run(dash: Dashboard, engine: Engine, clock: Cl
     assert run[1] - run[0] <= 0.2
 
 
+def test_short_checkout_before_a_long_one_is_itself(
+    dash: Dashboard, engine: Engine, clock: Clock
+) -> None:
+    for seconds in (0.01, 0.3):
+        with engine.connect():
+            clock.advance(seconds)
+        clock.advance(0.01)
+    ((short, long),) = spans(dash)
+    assert round(short[1] - short[0], 3) == 0.01
+    assert round(long[1] - long[0], 3) == 0.3
+
+
 def test_lane_of_a_closed_connection_is_free_again(
     dash: Dashboard, engine: Engine, clock: Clock
 ) -> None:

@@ -30,7 +30,7 @@ def probe_of(target: Any) -> Probe:
     [
         ("postgresql+psycopg://bob:canary@db.example:5433/shop?sslpassword=canary", "db.example:5433/shop"),
         ("postgresql+psycopg://bob:can@ry@db.example/shop", "db.example/shop"),
-        ("postgresql+psycopg://bob:canary%40x@[::1]:5432/shop", "::1:5432/shop"),
+        ("postgresql+psycopg://bob:canary%40x@[::1]:5432/shop", "[::1]:5432/shop"),
         ("postgresql+psycopg://bob:canary@/shop?host=/var/run/postgresql", "/var/run/postgresql/shop"),
         ("postgresql+asyncpg://bob:canary@/shop?host=a:1&host=b:2", "a:1,b:2/shop"),
         ("postgresql+psycopg://bob:canary@", ""),

@@ -262,6 +262,9 @@ class Given:
             return None
         return drawn.passage(AT, number, first, site(first))
 
+    def whatif(self, *_: object, **__: object) -> None:
+        """Too young to tell."""
+
     def events(self, cursor: int, _: int) -> tuple[Sequence[PoolEvent], int, int]:
         """All of the log: the caller caps."""
         dropped, self.dropped = self.dropped, 0

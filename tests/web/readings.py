@@ -254,6 +254,9 @@ class PlainReading:
         """That of `some_events`, else None."""
         return drawn.passage(AT, number) if number == 1 else None
 
+    def whatif(self, *_: object, **__: object) -> None:
+        """Too young to tell."""
+
     def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:  # noqa: ARG002
         """All at once."""
         return self._events[cursor:], len(self._events), 0

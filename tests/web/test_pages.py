@@ -88,6 +88,13 @@ def test_overview_part_is_a_fragment_of_the_page(part: str) -> None:
     assert "<html" not in answer.text
 
 
+@pytest.mark.parametrize("part", ["now", "lanes", "trend"])
+def test_pool_part_is_a_fragment_of_the_page(part: str) -> None:
+    answer = get(f"/pools/orders?part={part}", hx_request="true")
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+
+
 def test_unknown_part_is_refused() -> None:
     assert get("/?part=nonsense").status_code == 404
     fragment = get("/?part=nonsense", hx_request="true")
@@ -248,7 +255,8 @@ def test_filtered_events_page_keeps_its_filter() -> None:
 
 def test_every_address_stays_below_the_mount() -> None:
     app = Starlette(routes=[Mount("/a/b", routes=routes(READING))])
-    for path in ("/a/b/", "/a/b/pools/orders", "/a/b/leaks", "/a/b/events", "/a/b/pools/nope"):
+    pages = ("", "pools/orders", "leaks", "events", "events?claim=1", "pools/nope")
+    for path in (f"/a/b/{page}" for page in pages):
         page = ask(app, path).text
         links = re.findall(r'(?:href|src|hx-get|action)="([^"]+)"', page)
         assert [link for link in links if not link.startswith(("/a/b/", "?", "#"))] == []
@@ -256,7 +264,7 @@ def test_every_address_stays_below_the_mount() -> None:
 
 
 def test_nothing_is_inline() -> None:
-    for path in ("/", "/pools/orders", "/leaks", "/events"):
+    for path in ("/", "/pools/orders", "/leaks", "/events", "/events?claim=1"):
         page = get(path).text
         assert re.findall(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|javascript:", page) == []
 
