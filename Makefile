@@ -14,7 +14,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check bench peers wheel clean
+.PHONY: help demo test check bench peers shots wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ bench: $(VENV)/.dev  ## measure what watching a pool costs
 
 peers: $(VENV)/.dev  ## run the libraries' own pool tests, with and without watching
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+shots: $(VENV)/.dev  ## take the screenshots of the docs anew (five minutes)
+	$(BIN)/python -m tests.browser.shots
 
 wheel: $(VENV)/.dev  ## build sdist and wheel into dist/
 	$(BIN)/python -m build --no-isolation

@@ -29,6 +29,8 @@ LONG_WAIT: Final = 1.0
 BUSY: Final = 0.9
 _LEAKS: Final = frozenset({"lost", "orphaned", "ghost", "nested", "deadlocked"})
 _QUIET: Final = frozenset({"returned"})
+#: Seconds of waiting that nobody has to look at.
+_AT_ONCE: Final = 0.05
 Suspects = Sequence[Suspect]
 
 
@@ -204,7 +206,10 @@ def _leaking(_: PoolSnapshot, mine: Suspects) -> Status | None:
 
 
 def _waiting(pool: PoolSnapshot, mine: Suspects) -> Status | None:
-    return Status("Waiting", "wait", _pressure(pool, mine)) if pool.pending_requests else None
+    """A caller that is served within milliseconds is no news: its ping or connect takes that."""
+    if not pool.pending_requests or (pool.oldest_wait is not None and pool.oldest_wait < _AT_ONCE):
+        return None
+    return Status("Waiting", "wait", _pressure(pool, mine))
 
 
 def _long_holds(_: PoolSnapshot, mine: Suspects) -> Status | None:

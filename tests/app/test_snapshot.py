@@ -253,7 +253,6 @@ def test_invalidated_connection_is_an_error(dash: Dashboard, engine: Engine) -> 
     assert pool(dash).closed_by == {"error": 1}
 
 
-@pytest.mark.xfail(reason="the recorder notes the peak only after the first return", strict=True)
 def test_peak_of_an_open_pool(dash: Dashboard, make_engine: MakeEngine) -> None:
     engine = make_engine(pool_size=3)
     for each in [engine.connect() for _ in range(3)]:

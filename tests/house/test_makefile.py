@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
-_TARGETS = ["help", "demo", "test", "check", "bench", "peers", "wheel", "clean"]
+_TARGETS = ["help", "demo", "test", "check", "bench", "peers", "shots", "wheel", "clean"]
 # A make that runs these tests must not hand its options down to ours.
 _PLAIN = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
 _STAND_IN = """#!{python}

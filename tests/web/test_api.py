@@ -100,6 +100,7 @@ def test_pool_shows_who_holds_and_who_waits() -> None:
         "connection": 3,
         "wait_time": 0.002,
         "since": "2026-11-22T09:58:25+00:00",
+        "now": [],
         "age": 600.0,
         "uses": 12,
         "host": None,

@@ -1,0 +1,1 @@
+"""What watching a pool costs; `make bench` runs it."""
