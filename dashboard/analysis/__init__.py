@@ -1,0 +1,1 @@
+"""Suspects, status and predictions: pure functions of plain data; no clock, no I/O."""

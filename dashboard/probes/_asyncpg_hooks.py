@@ -5,8 +5,8 @@ None adds an await, and those that the library awaits are plain functions where 
 
 import asyncio
 import contextlib
-from asyncio import Task
 import weakref
+from asyncio import Task
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType

@@ -52,6 +52,7 @@ _DRIVERS: Final = frozenset(
     {"aiomysql", "asyncmy", "asyncpg", "mariadb", "MySQLdb", "psycopg", "psycopg2", "pymysql"}
 )
 
+
 def why_closed() -> str:
     """The reason, by who called the library's function that called the listener."""
     frame: FrameType | None = sys._getframe(2)

@@ -26,7 +26,7 @@ class Tap:
         try:
             owner = of_task() if running_loop() else per_thread.owner
             claim = new_claim(sink.now(), self.locator.search(2 + skip), owner, SETTING.get())
-        except Exception as error:  # noqa: BLE001 -- the host must not notice
+        except Exception as error:
             sink.broke("origin", error)
             claim = new_claim(sink.now(), NOWHERE, NOBODY, None)
         sink.asked(claim)

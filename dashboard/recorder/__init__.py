@@ -1,0 +1,1 @@
+"""Folds what probes tell into state, and takes pictures of it."""

@@ -1,0 +1,1 @@
+"""Access, pages, stream, API, metrics and report, as one ASGI application."""

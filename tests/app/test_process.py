@@ -33,6 +33,7 @@ sys.meta_path.insert(0, Refuse())
 #: The scripts end without closing their engines, on purpose; from 3.13 on sqlite3 says so.
 _QUIET = ("-W", "ignore:unclosed database in <sqlite3.Connection:ResourceWarning")
 
+
 def python(script: str, **names: object) -> subprocess.CompletedProcess[str]:
     """Runs a script in a process of its own, with warnings on."""
     text = textwrap.dedent(script)
