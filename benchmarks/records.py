@@ -67,17 +67,24 @@ def events_per_second() -> float:
 def memory(checkouts: int, sites: int) -> Memory:
     """After so many checkouts from so many call sites, made to fit the budget."""
     places = _sites(sites)
-    gc.collect()
     resident = _resident()
+    record = _filled(checkouts, places)
+    resident = _resident() - resident
+    del record
     tracemalloc.start()
+    record = _filled(checkouts, places)
+    traced, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return Memory(record.memory, traced, resident)
+
+
+def _filled(checkouts: int, places: list[Site]) -> PoolRecord:
     record = _record()
     _checkouts(record, checkouts, places)
     record.fold()
     fit([record], BUDGET)
     gc.collect()
-    traced, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return Memory(record.memory, traced, _resident() - resident)
+    return record
 
 
 def _resident() -> int:

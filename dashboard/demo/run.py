@@ -82,8 +82,11 @@ async def _serve(
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         print(f"ready after {time.monotonic() - options.started:.1f} s", flush=True)
         print(f"dashboard  {address}/\nfaults     {address}/demo", flush=True)
-        await signals.wait(options.once)
-        print("stopping" if options.once is None else _summary(demo), flush=True)
+        try:
+            await signals.wait(options.once)
+            print("stopping" if options.once is None else _summary(demo), flush=True)
+        finally:
+            demo.dash.stop()  # Ends the open streams, which the server would wait for.
 
 
 @asynccontextmanager

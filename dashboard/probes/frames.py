@@ -169,7 +169,7 @@ class Locator:
         depth, steps = 1, 0
         for frame, greenlets in stack_from(start):
             kind = kind_of(frame.f_code.co_filename)
-            if kind == APPLICATION:
+            if kind == APPLICATION and not is_generated(frame):
                 site = site_at(frame, start)
                 if not greenlets:
                     self._remember(depth, frame, site)
@@ -218,6 +218,12 @@ class Locator:
             code = id(nearest.f_code)
             self._barren[code] = self._barren.get(code, 0) + 1
         return site_at(nearest, start)
+
+
+def is_generated(frame: FrameType) -> bool:
+    """Whether a library made this code: what a person types without a file is `__main__`."""
+    is_typed = frame.f_code.co_filename.startswith("<")
+    return is_typed and frame.f_globals.get("__name__") != "__main__"
 
 
 def stack_from(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:

@@ -6,6 +6,7 @@ that is cheaper. The figures are callgrind instructions for one claim.
 
 import sys
 from operator import sub
+from struct import unpack
 from typing import Any, Final
 
 from ..model.claim import (
@@ -30,21 +31,25 @@ _MOST_NUMBERS: Final = 0xFFFF
 
 
 class Batch:
-    """Columns of `Ledger.rows`; rows are in the order in which the claims ended."""
+    """Columns of the first claims in `Ledger.rows`, in the order in which they ended.
 
-    __slots__ = ("_rows", "asks", "ends", "gots", "indexes", "phases", "reasons", "waits")
+    The rows are read in place, and stay there until the batch is done with.
+    """
 
-    def __init__(self, rows: list[Any]) -> None:
-        """`rows`: whole claims, one after the other."""
+    __slots__ = ("_end", "_rows", "asks", "ends", "gots", "indexes", "phases", "reasons", "waits")
+
+    def __init__(self, rows: list[Any], count: int) -> None:
+        """`rows`: whole claims, one after the other, of which `count` make the batch."""
         self._rows = rows
-        self.asks: list[float] = rows[ASKED::WIDTH]
-        self.gots: list[float] = rows[GOT::WIDTH]
-        self.ends: list[float] = rows[RETURNED::WIDTH]
-        self.phases: list[dict[str, float] | None] = rows[PHASES::WIDTH]
-        self.reasons: list[str | None] = rows[REASON::WIDTH]
+        self._end = end = count * WIDTH
+        self.asks: list[float] = rows[ASKED:end:WIDTH]
+        self.gots: list[float] = rows[GOT:end:WIDTH]
+        self.ends: list[float] = rows[RETURNED:end:WIDTH]
+        self.phases: list[dict[str, float] | None] = rows[PHASES:end:WIDTH]
+        self.reasons: list[str | None] = rows[REASON:end:WIDTH]
         self.waits = list(map(sub, self.gots, self.asks))
         # A list comprehension reads an attribute for 160, `map` with an `attrgetter` for 350.
-        self.indexes: list[int] = [site.index for site in rows[SITE::WIDTH]]
+        self.indexes: list[int] = [site.index for site in rows[SITE:end:WIDTH]]
 
     def __len__(self) -> int:
         """How many claims there are."""
@@ -54,15 +59,15 @@ class Batch:
         """One claim, as it was."""
         return self._rows[place * WIDTH : (place + 1) * WIDTH]
 
-    def enter(self, trace: Trace, connections: int) -> tuple[list[int], list[int]]:
+    def enter(self, trace: Trace, connections: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Append to the trace; answer site and bucket (`words`) of each wait and each hold.
 
         `connections`: how many the pool has opened; only the low 16 bits of a number are kept.
         """
-        rows, count = self._rows, len(self)
+        rows, end, count = self._rows, self._end, len(self)
         holds = list(map(sub, self.ends, self.gots))
-        idents = [owner.ident for owner in rows[OWNER::WIDTH]]
-        numbers = [each.number for each in rows[CONNECTION::WIDTH]]
+        idents = [owner.ident for owner in rows[OWNER:end:WIDTH]]
+        numbers = [each.number for each in rows[CONNECTION:end:WIDTH]]
         if connections > _MOST_NUMBERS:
             numbers = [number & _MOST_NUMBERS for number in numbers]
         _, waited, held, sites, *_ = trace.extend(
@@ -71,7 +76,7 @@ class Batch:
         return words(sites, waited), words(sites, held)
 
 
-def words(sites: bytes, values: bytes) -> list[int]:
+def words(sites: bytes, values: bytes) -> tuple[int, ...]:
     """The site (16 bits) and, below it, the bucket of each value, both columns packed.
 
     Counting these counts pairs at the price of integers: 720 for each, a pair costs twice that.
@@ -81,4 +86,4 @@ def words(sites: bytes, values: bytes) -> list[int]:
     both[_LOW + 1 :: 4] = values[_TOP + 1 :: 8]
     both[2 - _LOW :: 4] = sites[0::2]
     both[3 - _LOW :: 4] = sites[1::2]
-    return memoryview(both).cast("I").tolist()
+    return unpack(f"{len(sites) // 2}I", both)

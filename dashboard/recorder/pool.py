@@ -3,7 +3,7 @@
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ..model.claim import ASKED, GOT, OWNER, REASON, RETURNED, SITE, Claim
 from ..model.distribution import buckets_of
@@ -11,14 +11,14 @@ from .batch import Batch
 from .callsites import CallSites
 from .feed import Feed
 from .history import Past
-from .ledger import FULL, Ledger, Strangers
+from .ledger import BATCH, FULL, WIDTH, Ledger, Strangers
 from .tallies import Tallies
 from .trace import OUTCOMES, Trace
 
 #: Waits from this many seconds on are always shown.
 SLOW: Final = 0.1
 #: Samples for display from one batch, and the seconds until a batch gives some again.
-_SAMPLES: Final = 10
+_SAMPLES: Final = 5
 _PAUSE: Final = 0.25
 _LOST: Final = 200
 
@@ -73,9 +73,7 @@ class PoolRecord:
             while ledger.ended:
                 ledger.rows.extend(ledger.ended.popleft())
             while ledger.rows and (is_read or len(ledger.rows) >= FULL):
-                rows = ledger.rows[:FULL]
-                del ledger.rows[: len(rows)]
-                self._fold_batch(Batch(rows))
+                self._fold_rows(ledger.rows)
             self._fold_failures()
             self._fold_created()
             self._feed_rare()
@@ -86,6 +84,14 @@ class PoolRecord:
         finally:
             self._lock.release()
         return True
+
+    def _fold_rows(self, rows: list[Any]) -> None:
+        """The first batch; meanwhile others may append."""
+        count = min(len(rows) // WIDTH, BATCH)
+        try:
+            self._fold_batch(Batch(rows, count))
+        finally:
+            del rows[: max(count, 1) * WIDTH]
 
     def _fold_batch(self, batch: Batch) -> None:
         count = len(batch)

@@ -10,6 +10,8 @@ from .history import TEN, Past
 
 _BUCKET: Final = 0xFFFF
 
+Words = tuple[int, ...]
+
 
 class Tallies:
     """What was measured in the present ten seconds.
@@ -29,7 +31,7 @@ class Tallies:
         self._waits: Counter[int] = Counter()
         self._holds: Counter[int] = Counter()
 
-    def add(self, batch: Batch, waits: list[int], holds: list[int], first: float) -> None:
+    def add(self, batch: Batch, waits: Words, holds: Words, first: float) -> None:
         """Count the words of a batch; `first` is the first time in it at which one was got."""
         step = int(batch.ends[-1] // TEN)
         if step != self._step:
@@ -49,7 +51,7 @@ class Tallies:
                 self._spread(name, self._step, counts)
                 counts.clear()
 
-    def _place(self, name: str, times: list[float], words: list[int]) -> None:
+    def _place(self, name: str, times: list[float], words: Words) -> None:
         by_step: dict[int, list[int]] = {}
         for at, word in zip(times, words, strict=True):
             by_step.setdefault(int(at // TEN), []).append(word)

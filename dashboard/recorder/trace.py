@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 
 #: Rows kept for each pool at the most.
 MOST: Final = 100_000
-_FIRST: Final = 1024
+#: A ring is not shrunk to less.
+LEAST: Final = 256
 _COLUMNS: Final = {
     "asked": "d",
     "wait": "d",
@@ -86,11 +87,11 @@ class Trace:
     def extend(self, count: int, *columns: Sequence[float]) -> tuple[bytes, ...]:
         """Append `count` rows, given as columns in the order of `Request`; the oldest go.
 
-        Answers the packed columns: one call of `pack` takes 110 instructions a value, an array
+        Answers the packed columns: one call of `pack` takes 100 instructions a value, an array
         that is made of a list 260.
         """
         packed = tuple(
-            column if isinstance(column, bytes) else pack(f"={count}{code}", *column)
+            column if isinstance(column, bytes) else pack(f"{count}{code}", *column)
             for code, column in zip(_COLUMNS.values(), columns, strict=True)
         )
         self._version += 1
@@ -117,7 +118,7 @@ class Trace:
     def shrink(self, most: int) -> None:
         """Keep only the newest `most` rows from here on."""
         self._version += 1
-        self._most = max(_FIRST, most)
+        self._most = max(LEAST, most)
         start = self._start
         self._columns = tuple(
             (column[start:] + column[:start])[-self._most :] for column in self._columns
