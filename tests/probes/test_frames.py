@@ -3,46 +3,23 @@
 import asyncio
 import sys
 import types
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from dashboard.model.claim import SITE
 from dashboard.probes import frames, tap
 from dashboard.probes.frames import NOWHERE, Locator, Site, site_at
-from dashboard.recorder.ledger import WIDTH
 
 from .contract import LedgerEyes
+from .seen import Seen
 
 
 class _Connection:
     def rollback(self) -> None: ...
 
     def close(self) -> None: ...
-
-
-class Seen:
-    """Where the checkouts that are out were asked for."""
-
-    def __init__(self, eyes: LedgerEyes) -> None:
-        self._eyes = eyes
-
-    def site(self) -> Site:
-        """Of the only one that is out."""
-        (claim,) = self._eyes.sink.open.values()
-        site: Site = claim[SITE]
-        return site
-
-    def function(self) -> str:
-        """Its name; the file is this one, or made up."""
-        assert self.site().file in {"", "tests/probes/test_frames.py"}
-        return self.site().function.rpartition(".")[2]
 
 
 @pytest.fixture
@@ -54,21 +31,6 @@ def pool() -> QueuePool:
 def seen(pool: QueuePool) -> Iterator[Seen]:
     eyes = LedgerEyes()
     tapped = tap(pool, eyes.sink)
-    yield Seen(eyes)
-    tapped.remove(eyes.sink)
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> Any:
-    made = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/shop.db")
-    yield made
-    await made.dispose()
-
-
-@pytest.fixture
-def beyond(engine: AsyncEngine) -> Iterator[Seen]:
-    eyes = LedgerEyes()
-    tapped = tap(engine, eyes.sink)
     yield Seen(eyes)
     tapped.remove(eyes.sink)
 
@@ -214,103 +176,3 @@ def test_too_many_sites_share_one(monkeypatch: pytest.MonkeyPatch) -> None:
     namespace: dict[str, Any] = {"sys": sys, "site_at": site_at}
     exec("site = site_at(sys._getframe())", namespace)  # noqa: S102 -- the test's own source
     assert namespace["site"] is frames.OTHER
-
-
-async def in_a_block(engine: AsyncEngine, check: Callable[[], None]) -> None:
-    async with engine.connect():
-        check()
-
-
-async def in_a_transaction(engine: AsyncEngine, check: Callable[[], None]) -> None:
-    async with engine.begin():
-        check()
-
-
-async def awaited(engine: AsyncEngine, check: Callable[[], None]) -> None:
-    connection = await engine.connect()
-    check()
-    await connection.close()
-
-
-async def in_a_session(engine: AsyncEngine, check: Callable[[], None]) -> None:
-    async with AsyncSession(engine) as session:
-        await session.execute(text("SELECT 1"))
-        check()
-
-
-async def run_inside(engine: AsyncEngine, check: Callable[[], None]) -> None:
-    def inside(session: Any) -> None:
-        session.execute(text("SELECT 1"))
-        check()
-
-    async with AsyncSession(engine) as session:
-        await session.run_sync(inside)
-
-
-WAYS: list[Callable[..., Awaitable[None]]] = [
-    in_a_block,
-    in_a_transaction,
-    awaited,
-    in_a_session,
-    run_inside,
-]
-NAMES: dict[Callable[..., Awaitable[None]], str] = {run_inside: "inside"}
-
-
-async def checked(way: Callable[..., Awaitable[None]], engine: AsyncEngine, beyond: Seen) -> None:
-    seen: list[str] = []
-    await way(engine, lambda: seen.append(beyond.function()))
-    assert seen == [NAMES.get(way, way.__name__)]
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_async_call_site_is_the_line_that_awaits(
-    engine: AsyncEngine, beyond: Seen, way: Callable[..., Awaitable[None]]
-) -> None:
-    for _ in range(3):
-        await checked(way, engine, beyond)
-
-
-async def test_async_ways_alternate(engine: AsyncEngine, beyond: Seen) -> None:
-    for _ in range(3):
-        for way in WAYS:
-            await checked(way, engine, beyond)
-
-
-async def test_async_helper_is_nearer_than_its_caller(engine: AsyncEngine, beyond: Seen) -> None:
-    async def nested(depth: int, check: Callable[[], None]) -> None:
-        if depth:
-            await nested(depth - 1, check)
-        else:
-            await in_a_block(engine, check)
-
-    seen: list[str] = []
-    for depth in (0, 3, 0, 1, 3):
-        await nested(depth, lambda: seen.append(beyond.function()))
-    assert seen == ["in_a_block"] * 5
-
-
-async def test_async_sites_in_one_loop_have_their_lines(engine: AsyncEngine, beyond: Seen) -> None:
-    first = test_async_sites_in_one_loop_have_their_lines.__code__.co_firstlineno
-    lines = []
-    for _ in range(3):
-        async with engine.connect():
-            lines.append(beyond.site().line - first)
-        async with engine.connect():
-            lines.append(beyond.site().line - first)
-    assert lines == [4, 6, 4, 6, 4, 6]
-
-
-async def test_tasks_at_once_keep_their_sites(engine: AsyncEngine) -> None:
-    eyes = LedgerEyes()
-    tapped = tap(engine, eyes.sink)
-
-    async def work(way: Callable[..., Awaitable[None]]) -> None:
-        for _ in range(5):
-            await way(engine, lambda: None)
-
-    await asyncio.gather(*(work(way) for way in WAYS))
-    tapped.remove(eyes.sink)
-    rows = eyes.sink.rows
-    names = Counter(site.function.rpartition(".")[2] for site in rows[SITE::WIDTH])
-    assert names == {NAMES.get(way, way.__name__): 5 for way in WAYS}
