@@ -255,7 +255,9 @@ def _seconds_since_timeout(pool: PoolSnapshot) -> float | None:
 
 
 def _instant(pool: PoolSnapshot) -> datetime | None:
-    """When the snapshot was taken, read off a caller: began at `since`, lasts `waited_for`."""
+    """When the snapshot was taken; without `at` read off a caller: `since` and `waited_for`."""
+    if pool.at is not None:
+        return pool.at
     for waiter in pool.waiting:
         return waiter.since + timedelta(seconds=waiter.waited_for)
     for checkout in pool.open:

@@ -152,6 +152,8 @@ class PoolSnapshot:
     recently_lost: tuple[Lost, ...] = ()
     call_sites: tuple[CallSiteStats, ...] = ()
     since: datetime | None = None
+    #: When the picture was taken.
+    at: datetime | None = None
     own_used: int | None = None
     own_idle: int | None = None
     limited: tuple[str, ...] = ()

@@ -141,6 +141,7 @@ class Camera:
             ),
             call_sites=call_sites(record, held, self.now, self._sites),
             since=self.when(record.since),
+            at=self.when(self.now),
             own_used=own[0] if own else None,
             own_idle=own[1] if own else None,
             limited=tuple(facts.limited),

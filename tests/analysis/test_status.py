@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -118,3 +118,10 @@ def test_finding_names_a_call_site_that_its_evidence_contains() -> None:
     found = findings(snapshot(pool(used=28, waiting=8)), LEAKS)[0]
     assert found.call_site == str(ROLLUP)
     assert found.call_site in found.evidence
+
+
+def test_pool_at_rest_remembers_its_timeouts() -> None:
+    taken = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+    rest = pool(used=0, timeouts=3, last_timeout=taken - timedelta(seconds=20), at=taken)
+    calm = pool(used=0, timeouts=3, last_timeout=taken - timedelta(seconds=80), at=taken)
+    assert (status_of(rest, []).word, status_of(calm, []).word) == ("Timing out", "Healthy")
