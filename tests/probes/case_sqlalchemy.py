@@ -2,6 +2,9 @@
 """SQLAlchemy's pools, each as `create_engine` or `create_async_engine` makes it."""
 
 import asyncio
+import gc
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -115,6 +118,18 @@ class AsyncCase(_Case):
 
     async def close(self, engine: AsyncEngine) -> None:
         await engine.dispose()
+        if self.driver == "aiosqlite":
+            await _workers_end()
+
+
+async def _workers_end() -> None:
+    """A worker that is still closing a leaked connection would answer to a loop that is gone."""
+    gc.collect()
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        if not any("_connection_worker_thread" in each.name for each in threading.enumerate()):
+            return
+        await asyncio.sleep(0.005)
 
 
 def _terminate(url: str, pid: int) -> None:
