@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import options
 from .middleware import RequestMiddleware
 from .model.errors import DashboardError
-from .model.findings import Suspect
+from .model.findings import Advice, Incident, Suspect
 from .model.snapshot import Snapshot
 from .model.whatif import Row
 from .reading import Reader
@@ -106,6 +106,14 @@ class Dashboard:
     def suspects(self) -> list[Suspect]:
         """Checkouts that may be leaks, the most certain first."""
         return self._reader.suspects()
+
+    def advice(self) -> list[Advice]:
+        """What to change, the most severe first; each names its evidence."""
+        return self._reader.advice()
+
+    def incidents(self) -> list[Incident]:
+        """Moments when a pool ran out, frozen as they were; the latest first."""
+        return self._reader.incidents()
 
     def whatif(
         self,

@@ -12,7 +12,7 @@ from typing import Final
 
 from .analysis import suspects
 from .model.events import PoolEvent
-from .model.findings import Suspect
+from .model.findings import Advice, Incident, Suspect
 from .model.heat import Heat
 from .model.history import History, Mark
 from .model.lanes import Lanes
@@ -104,6 +104,18 @@ class Reader:
     def suspects(self) -> list[Suspect]:
         """Leak suspects, the most certain first."""
         return suspects.find(self.snapshot(), self._leak_after)
+
+    def advice(self) -> list[Advice]:
+        """What to change, the most severe first."""
+        return []
+
+    def incidents(self) -> list[Incident]:
+        """Moments when a pool ran out, the latest first."""
+        return []
+
+    def incident(self, number: str) -> Incident | None:
+        """One of them by its id; None when it is no longer kept."""
+        return next((each for each in self.incidents() if each.id == number), None)
 
     def history(self, name: str, seconds: float, points: int) -> History:
         """What a pool did in the last `seconds`, in at most `points` steps."""

@@ -32,6 +32,8 @@ RETURNED: Final = 8
 #: Of a failure: the reason and the exception's class. Of a return: None, or `LOST`.
 REASON: Final = 9
 ERROR: Final = 10
+#: What its holder did with the connection (`Use`); None before the first statement.
+USE: Final = 11
 
 #: The reason of a claim whose connection nobody returned: the garbage collector did.
 LOST: Final = "lost"
@@ -80,6 +82,26 @@ class Frame(Protocol):
         """File, line, function and whether it is a library's, innermost first."""
 
 
+class Use:
+    """What a holder did with its connection. Times in seconds of the recorder's clock."""
+
+    __slots__ = ("began", "busy", "last", "quiet", "statements", "user")
+
+    def __init__(self, got: float) -> None:
+        """`got`: when the connection came."""
+        self.statements = 0
+        #: Seconds in statements that have ended.
+        self.busy = 0.0
+        #: When the statement that runs began; None while none runs.
+        self.began: float | None = None
+        #: When a statement began or ended for the last time.
+        self.last = got
+        #: The longest time between two statements, or before the first.
+        self.quiet = 0.0
+        #: Who ran the last statement.
+        self.user: LiveOwner | None = None
+
+
 class Connection:
     """One connection of a pool, as long as the pool has it."""
 
@@ -118,7 +140,7 @@ class Connection:
 
 def new_claim(asked: float, site: Frame, owner: LiveOwner, setting: Setting | None) -> Claim:
     """A claim that waits."""
-    return [asked, site, owner, setting, None, None, None, None, None, None, None]
+    return [asked, site, owner, setting, None, None, None, None, None, None, None, None]
 
 
 def request_of(claim: Claim) -> HttpRequest | None:

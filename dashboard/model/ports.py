@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from .claim import Claim, Connection
+from .claim import Claim, Connection, LiveOwner
 from .events import PoolEvent
-from .findings import Suspect
+from .findings import Advice, Incident, Suspect
 from .heat import Heat
 from .history import History
 from .lanes import Lanes
@@ -82,6 +82,12 @@ class Sink(Protocol):
         A lease that is not out is counted as unmatched, unless somebody is asking: a checkout
         that fails half-way may return what nobody got.
         """
+
+    def using(self, lease: int, user: LiveOwner | None) -> None:
+        """A statement begins on a connection that is out; an unknown lease is nothing."""
+
+    def used(self, lease: int, took: float | None = None) -> None:
+        """It ended, or failed; `took` in seconds when its begin was not told."""
 
     def withdrawn(self, claim: Claim) -> None:
         """The claim joined a checkout that its owner already has: no checkout of its own."""
@@ -169,6 +175,15 @@ class Reading(Protocol):
 
     def suspects(self) -> list[Suspect]:
         """Leak suspects, the most certain first."""
+
+    def advice(self) -> list[Advice]:
+        """What to change, the most severe first."""
+
+    def incidents(self) -> list[Incident]:
+        """Moments when a pool ran out, the latest first."""
+
+    def incident(self, number: str) -> Incident | None:
+        """One of them by its id; None when it is no longer kept."""
 
     def history(self, name: str, seconds: float, points: int) -> History:
         """What a pool did in the last `seconds`, in at most `points` steps."""

@@ -32,6 +32,11 @@ class Checkout:
     """A connection that is out. Times are float seconds; `age` is that of the connection.
 
     `now` is what the owner does at this moment, innermost first, for those held over a second.
+    `last_used` is how long ago its last statement began or ended, 0 while one runs, None when none
+    was seen; `quiet_for` the same, counted from the checkout when none was seen. `busy_for` is the
+    time in `statements`, `in_statement` for how long the present one has run. `user` ran the last
+    one; `owner_ended_for` is how long ago the owner was seen to have ended. `in_use_by` names what
+    keeps the connection in use without statements: `listeners`, `a cursor`, `a response`.
     `is_adopted`: it was out before the watch began. `is_retired`: the pool gave the connection up
     while it was out, so it no longer takes a slot. `is_unreferenced`: nothing refers to it.
     """
@@ -55,6 +60,15 @@ class Checkout:
     is_adopted: bool = False
     is_retired: bool = False
     is_unreferenced: bool = False
+    quiet_for: float = 0.0
+    statements: int = 0
+    busy_for: float = 0.0
+    in_statement: float | None = None
+    user: Owner | None = None
+    owner_ended_for: float | None = None
+    in_use_by: str = ""
+    #: Numbers of the connections of this pool that its owner holds as well.
+    beside: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +80,8 @@ class Waiter:
     request: HttpRequest | None
     waited_for: float
     since: datetime
+    stack: tuple[StackFrame, ...] = ()
+    expected_hold: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +97,25 @@ class Lost:
     since: datetime
     ended_at: datetime
     ended_ago: float
+    connection: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameBack:
+    """A checkout that had been quiet beyond its call site's bound, and then was returned."""
+
+    call_site: CallSite
+    stack: tuple[StackFrame, ...]
+    owner: Owner
+    request: HttpRequest | None
+    held_for: float
+    quiet: float
+    bound: float
+    backend_pid: int | None
+    since: datetime
+    ended_at: datetime
+    ended_ago: float
+    connection: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +123,9 @@ class CallSiteStats:
     """What one line of the application did with a pool since the watch began.
 
     `share` is its part of all connection time (0..1); `open` counts what it holds at the moment.
+    `quiet_time` is, for each checkout, the longest time without a statement (the whole hold where
+    statements cannot be seen); `busy_time` the seconds in `statements`; `came_back` counts what was
+    a suspect and came back; `nested` checkouts whose owner held one of this pool already.
     """
 
     call_site: CallSite
@@ -100,6 +138,26 @@ class CallSiteStats:
     total_hold: float
     use_time: Distribution
     wait_time: Distribution
+    quiet_time: Distribution = EMPTY
+    statements: int = 0
+    busy_time: float = 0.0
+    came_back: int = 0
+    nested: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nesting:
+    """Checkouts by owners that held one of the same pool: `depth` at once, by `owners` at once.
+
+    Both are the highest that were seen (Cm and Tn of HikariCP's formula); `outer` is the line that
+    held, `inner` the line that asked for one more.
+    """
+
+    outer: CallSite
+    inner: CallSite
+    count: int
+    depth: int
+    owners: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +208,12 @@ class PoolSnapshot:
     open: tuple[Checkout, ...] = ()
     waiting: tuple[Waiter, ...] = ()
     recently_lost: tuple[Lost, ...] = ()
+    recently_back: tuple[CameBack, ...] = ()
+    nestings: tuple[Nesting, ...] = ()
+    #: Whether statements can be seen, so that quiet time is more than the hold.
+    sees_statements: bool = False
+    #: The line that made the pool, where it was seen.
+    born_at: CallSite | None = None
     call_sites: tuple[CallSiteStats, ...] = ()
     since: datetime | None = None
     #: When the picture was taken.

@@ -66,7 +66,7 @@ def _connect_live(probe: "Probe", kind: type[Pool], live: Live) -> Callable[[Poo
                     site = locator.search()
             else:
                 site = way.follow() or locator.search()
-            claim = [now(), site, owner, setting(), None, None, None, None, None, None, None]
+            claim = [now(), site, owner, setting(), None, None, None, None, None, None, None, None]
         except Exception as error:
             claim = _slow_claim(probe, error)
         number = id(claim)

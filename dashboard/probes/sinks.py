@@ -15,6 +15,7 @@ from ..model.claim import (
     SITE,
     Claim,
     Connection,
+    LiveOwner,
     is_unreferenced,
     new_claim,
     request_of,
@@ -78,6 +79,16 @@ class Tee:
         """Each sink's claim is none."""
         for sink, copy in self._told(claim):
             sink.withdrawn(copy)
+
+    def using(self, lease: int, user: LiveOwner | None) -> None:
+        """Each sink times the statement itself."""
+        for sink in tuple(self._sinks):
+            sink.using(lease, user)
+
+    def used(self, lease: int, took: float | None = None) -> None:
+        """Each sink times the statement itself."""
+        for sink in tuple(self._sinks):
+            sink.used(lease, took)
 
     def returned(self, lease: int, phases: dict[str, float] | None = None) -> bool:
         """Each sink's claim was returned."""
@@ -204,6 +215,12 @@ class Emitter:
             wait_time=now - claim[ASKED],
             **self._origin(claim, number),
         )
+
+    def using(self, lease: int, user: LiveOwner | None) -> None:
+        """Statements are no events."""
+
+    def used(self, lease: int, took: float | None = None) -> None:
+        """Statements are no events."""
 
     def withdrawn(self, claim: Claim) -> None:
         """No checkout of its own: as if it had not been asked."""

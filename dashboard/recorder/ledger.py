@@ -18,10 +18,12 @@ from ..model.claim import (
     REASON,
     REF,
     RETURNED,
+    USE,
     Claim,
     Connection,
     Frame,
     LiveOwner,
+    Use,
     is_unreferenced,
     new_claim,
 )
@@ -30,7 +32,7 @@ from ..model.claim import (
 #: that little waits unseen, enough that what a batch costs as such is spread over many.
 BATCH: Final = 512
 #: Values of one claim in `Ledger.rows`, and its length when a batch is complete.
-WIDTH: Final = ERROR + 1
+WIDTH: Final = USE + 1
 FULL: Final = BATCH * WIDTH
 #: A probe that failed so often stops itself.
 PATIENCE: Final = 10
@@ -143,6 +145,44 @@ class Ledger:
             self.broke("returned", error)
             return True
         return is_current
+
+    def using(self, lease: int, user: LiveOwner | None) -> None:
+        """Called on every statement."""
+        try:
+            claim = self.open.get(lease) or self.retired.get(lease)
+            if claim is None:
+                return
+            now = self.now()
+            use = claim[USE]
+            if use is None:
+                use = claim[USE] = Use(claim[GOT])
+            use.quiet = max(use.quiet, now - use.last)
+            use.began = use.last = now
+            use.user = user
+            use.statements += 1
+        except Exception as error:
+            self.broke("using", error)
+
+    def used(self, lease: int, took: float | None = None) -> None:
+        """Called on every statement."""
+        try:
+            claim = self.open.get(lease) or self.retired.get(lease)
+            if claim is None:
+                return
+            now = self.now()
+            use = claim[USE]
+            if use is None:
+                use = claim[USE] = Use(claim[GOT])
+            if use.began is not None:
+                use.busy += now - use.began
+            elif took is not None:
+                use.quiet = max(use.quiet, now - took - use.last)
+                use.busy += took
+                use.statements += 1
+            use.began = None
+            use.last = now
+        except Exception as error:
+            self.broke("used", error)
 
     def failed(self, claim: Claim, reason: str, error: str | None) -> None:
         """The claim ends without a connection."""

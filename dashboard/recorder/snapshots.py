@@ -16,9 +16,11 @@ from ..model.claim import (
     RETURNED,
     SETTING_OF,
     SITE,
+    USE,
     Claim,
     Frame,
     LiveOwner,
+    Use,
     is_unreferenced,
     request_of,
 )
@@ -165,13 +167,22 @@ class Camera:
 
     def _checkout(self, claim: Claim, *, is_retired: bool = False) -> Checkout:
         facts, setting, site = claim[CONNECTION], claim[SETTING_OF], claim[SITE]
+        use: Use | None = claim[USE]
+        running = use.began if use is not None else None
+        quiet = self.now - (claim[GOT] if use is None else use.last) if running is None else 0.0
+        in_statement = None if running is None else max(0.0, self.now - running)
         return Checkout(
             call_site=call_site(site),
             stack=stack(site),
             owner=owner(claim[OWNER]),
             request=request_of(claim),
             held_for=max(0.0, self.now - claim[GOT]),
-            last_used=None,
+            last_used=None if use is None else max(0.0, quiet),
+            quiet_for=max(0.0, quiet),
+            statements=0 if use is None else use.statements,
+            busy_for=0.0 if use is None else use.busy + (in_statement or 0.0),
+            in_statement=in_statement,
+            user=None if use is None or use.user is None else owner(use.user),
             backend_pid=facts.backend_pid,
             connection=facts.number,
             wait_time=claim[GOT] - claim[ASKED],

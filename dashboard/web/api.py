@@ -108,11 +108,11 @@ class Api:
 
     def advice(self, _: Request) -> Response:
         """Changes worth making."""
-        return json_response(_of(self.reading, "advice"))
+        return json_response(plain(self.reading.advice()))
 
     def incidents(self, _: Request) -> Response:
         """Moments when a pool ran out."""
-        return json_response(_of(self.reading, "incidents"))
+        return json_response(plain(self.reading.incidents()))
 
     def ready(self, _: Request) -> Response:
         """503 while a pool is exhausted, naming it."""
@@ -155,12 +155,6 @@ def known_pools(reading: Reading) -> str:
 def _shortage(pool: PoolSnapshot) -> dict[str, object]:
     names = ("name", "library", "used", "max", "pending_requests", "oldest_wait")
     return {name: plain(getattr(pool, name)) for name in names}
-
-
-def _of(reading: Reading, name: str) -> object:
-    """A list that not every reading has yet."""
-    method: Callable[[], object] | None = getattr(reading, name, None)
-    return plain(method()) if method is not None else []
 
 
 def _off_loop(answer: Callable[[Request], Response]) -> Callable[[Request], Any]:

@@ -17,7 +17,9 @@ from ..model.distribution import Distribution
 from ..model.snapshot import PoolSnapshot, Source
 
 #: Beside the figures, what only a pool's own address shows.
-DETAILS: Final = frozenset({"open", "waiting", "recently_lost", "call_sites", "config"})
+DETAILS: Final = frozenset(
+    {"open", "waiting", "recently_lost", "recently_back", "nestings", "call_sites", "config"}
+)
 _LARGEST: Final = 2**63
 _DEEPEST: Final = 8
 #: A dataclass of the host's may hold anything; only ours are opened.

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.model.claim import GOT, LOST, PHASES, REASON, REF, RETURNED
 from dashboard.model.distribution import Distribution, buckets_of
-from dashboard.recorder.ledger import BATCH, FULL
+from dashboard.recorder.ledger import BATCH, FULL, WIDTH
 from dashboard.recorder.pool import PoolRecord
 
 from .given import SITES, Clock, ask, connections, hold, record, take
@@ -257,7 +257,7 @@ def test_child_begins_anew() -> None:
 
 def test_broken_batch_is_counted() -> None:
     pool = record()
-    pool.ledger.rows.extend([None] * 11)
+    pool.ledger.rows.extend([None] * WIDTH)
     assert pool.fold()
     assert (pool.ledger.errors, pool.ledger.last_error) == (1, "fold: TypeError")
     hold(pool, Clock(), 1.0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.model.events import CheckedIn, CheckedOut, CheckoutFailed, PoolEvent
-from dashboard.model.findings import Suspect
+from dashboard.model.findings import Advice, Incident, Suspect
 from dashboard.model.heat import Heat
 from dashboard.model.history import History
 from dashboard.model.lanes import Lanes
@@ -198,6 +198,8 @@ class Given:
 
     pools: dict[str, PoolSnapshot] = field(default_factory=dict)
     found: list[Suspect] = field(default_factory=list)
+    advices: list[Advice] = field(default_factory=list)
+    moments: list[Incident] = field(default_factory=list)
     log: list[PoolEvent] = field(default_factory=list)
     dropped: int = 0
     title: str = "Orders"
@@ -225,6 +227,18 @@ class Given:
     def suspects(self) -> list[Suspect]:
         """As given."""
         return list(self.found)
+
+    def advice(self) -> list[Advice]:
+        """As given."""
+        return list(self.advices)
+
+    def incidents(self) -> list[Incident]:
+        """As given."""
+        return list(self.moments)
+
+    def incident(self, number: str) -> Incident | None:
+        """As given."""
+        return next((each for each in self.moments if each.id == number), None)
 
     def history(self, _: str, seconds: float, points: int) -> History:
         """A flat line."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.model.distribution import Distribution, buckets_of
 from dashboard.model.events import CheckedIn, CheckedOut, CheckoutFailed, PoolEvent
-from dashboard.model.findings import Suspect
+from dashboard.model.findings import Advice, Incident, Suspect
 from dashboard.model.heat import Heat
 from dashboard.model.history import History, Mark
 from dashboard.model.lanes import Lanes
@@ -215,6 +215,8 @@ class PlainReading:
         self.source = Source("api-7f9c", 4121, "shop")
         self._snapshot = snapshot(*pools)
         self._suspects = list(suspects)
+        self.advices: list[Advice] = []
+        self.moments: list[Incident] = []
         self._histories = histories
         self._events = events
         self._marks = tuple(marks)
@@ -230,6 +232,18 @@ class PlainReading:
     def suspects(self) -> list[Suspect]:
         """As given."""
         return self._suspects
+
+    def advice(self) -> list[Advice]:
+        """As given."""
+        return list(self.advices)
+
+    def incidents(self) -> list[Incident]:
+        """As given."""
+        return list(self.moments)
+
+    def incident(self, number: str) -> Incident | None:
+        """As given."""
+        return next((each for each in self.moments if each.id == number), None)
 
     def history(self, name: str, seconds: float, points: int) -> History:  # noqa: ARG002
         """As given, else a wave."""
