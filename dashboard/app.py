@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Seque
 from typing import TYPE_CHECKING, Any, Final
 
 from . import options
+from .backends import Backends
 from .middleware import RequestMiddleware
 from .model.errors import DashboardError
 from .model.findings import Advice, Incident, Suspect
 from .model.snapshot import Snapshot
 from .model.whatif import Row
 from .reading import Reader
+from .recorder.budget import BUDGET
 from .watching import Watch, Watches
 from .watching_all import WatchAll, stop_all, watch_all
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from .serving import Server
     from .web.site import Site
 
-#: Bytes that one dashboard keeps of all its pools.
-BUDGET: Final = 16 * 1024 * 1024
 #: Names the token for reading, unless `token=` is given.
 TOKEN: Final = "POOL_DASHBOARD_TOKEN"  # noqa: S105 -- the variable's name
 
@@ -38,7 +38,7 @@ class Dashboard:
     #: For `app.add_middleware(dash.middleware)`: method and route of the request that checks out.
     middleware = RequestMiddleware
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the options of the product, all by name
         self,
         *,
         title: str = "Pools",
@@ -47,11 +47,18 @@ class Dashboard:
         allow_unauthenticated: bool = False,
         allowed_hosts: Iterable[str] | None = None,
         leak_after: float | None = None,
+        long_holders: Iterable[str] = (),
+        backends: str | None = None,
+        show_queries: bool = False,
         frame_ancestors: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`leak_after` in seconds; `token` also from POOL_DASHBOARD_TOKEN.
 
+        `long_holders` are patterns of call sites that may hold for as long as they like, such as
+        `nightly.py:*` or `*.listen`. `backends` is the DSN of a PostgreSQL server that may be asked
+        for its own view, by one short-lived connection every two seconds at most, while somebody
+        looks; its queries are shown, without literals, only with `show_queries`.
         `frame_ancestors` names the origins that may show the dashboard in a frame.
         """
         if leak_after is not None:
@@ -67,7 +74,15 @@ class Dashboard:
         )
         self._ancestors = options.texts("frame_ancestors", frame_ancestors)
         self._watches = Watches(options.clock(clock))
-        self._reader = Reader(self.title, self._watches, leak_after, BUDGET)
+        holders = options.texts("long_holders", long_holders)
+        self._backends = (
+            None
+            if backends is None
+            else Backends(backends, show_queries=options.flag("show_queries", show_queries))
+        )
+        self._reader = Reader(
+            self.title, self._watches, leak_after, BUDGET, holders, self._backends
+        )
         self._site: Site | None = None
         #: Those of servers too, as long as they serve.
         self._sites: weakref.WeakSet[Site] = weakref.WeakSet()
@@ -98,6 +113,8 @@ class Dashboard:
         self._watches.stop()
         for site in list(self._sites):
             site.close()
+        if self._backends is not None:
+            self._backends.stop()
 
     def snapshot(self) -> Snapshot:
         """The state of every pool at this instant."""

@@ -30,6 +30,23 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=1, metavar="N", help="makes the load repeatable")
     demo.add_argument("--once", type=_seconds, metavar="SECONDS", help="run so long, then exit")
     demo.set_defaults(run=_demo)
+    serve = commands.add_parser("serve", help="the pools of a file, and their dashboard")
+    serve.add_argument(
+        "--config", metavar="FILE", help="default: pools.toml in the current directory"
+    )
+    serve.add_argument(
+        "--listen", metavar="HOST:PORT", help=f"default: what the file says, else {_LISTEN}"
+    )
+    serve.set_defaults(run=_serve)
+    run = commands.add_parser(
+        "run", help="any Python service, unchanged, with every pool watched in all its workers"
+    )
+    run.add_argument(
+        "--listen", metavar="HOST:PORT", help=f"default {_LISTEN}; further workers take the next"
+    )
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD…")
+    run.set_defaults(run=_run)
+    _add_check(commands.add_parser("check", help="what the settings alone say, for CI"))
     report = commands.add_parser("report", help="the Markdown report of a running dashboard")
     report.add_argument(
         "url", metavar="URL", help="where the dashboard is, such as http://127.0.0.1:8765/"
@@ -37,6 +54,19 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--token", help="its reading token; also POOL_DASHBOARD_TOKEN")
     report.set_defaults(run=_report)
     return parser
+
+
+def _add_check(check: argparse.ArgumentParser) -> None:
+    check.add_argument("target", metavar="pools.toml | module:attribute")
+    check.add_argument("--format", choices=("text", "json"), default="text")
+    server = check.add_argument_group("what the server allows, for the budget")
+    server.add_argument("--max-connections", type=int, metavar="N")
+    server.add_argument("--workers", type=int, default=1, metavar="N", help="default 1")
+    server.add_argument(
+        "--deadline", metavar="DURATION", help="how long callers wait for an answer, such as 30s"
+    )
+    check.epilog = "Exit status: 0 nothing to change, 1 something, 2 it could not be checked."
+    check.set_defaults(run=_check)
 
 
 def _seconds(text: str) -> float:
@@ -57,6 +87,36 @@ def _demo(options: argparse.Namespace) -> int:
         msg = f"the demo needs {missing.name}: pip install 'pool-dashboard[demo]'"
         raise DashboardError(msg) from missing
     return run.main(options.listen, options.seed, options.once)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from .commands import serve
+
+    return serve.main(options.config, options.listen)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .commands import check
+    from .model.limits import ServerLimit
+    from .settings.durations import WORDS, seconds
+
+    deadline = None if options.deadline is None else seconds(options.deadline)
+    if options.deadline is not None and deadline is None:
+        raise DashboardError(f"--deadline takes {WORDS}, not {options.deadline!r}")
+    try:
+        limit = ServerLimit(
+            max_connections=options.max_connections, workers=options.workers, deadline=deadline
+        )
+    except ValueError as error:
+        raise DashboardError(str(error)) from error
+    return check.main(options.target, limit, as_json=options.format == "json")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .commands import run
+
+    command = options.command
+    run.main(options.listen, command[1:] if command[:1] == ["--"] else command)
 
 
 def _report(options: argparse.Namespace) -> int:

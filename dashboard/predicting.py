@@ -1,17 +1,21 @@
 """What-if: the recorded requests of one pool, answered by another size of it."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 from . import options
 from .analysis import whatif
-from .model.claim import ASKED, GOT, OWNER, SITE
+from .analysis.littles_law import rules_of_thumb
+from .model.claim import ASKED, CONNECTION, GOT, OWNER, SITE
+from .model.distribution import Distribution
 from .model.errors import DashboardError
 from .model.whatif import Change, Demand, Held, Prediction, Queued
 from .probes import Probe
 from .recorder.pool import PoolRecord
 from .recorder.snapshots import still
-from .recorder.trace import MOST
+from .recorder.trace import MOST, Rows
 
 _SEMANTICS: Final = {"sqlalchemy": "queuepool", "asyncpg": "asyncpg", "aiohttp": "aiohttp"}
 
@@ -34,26 +38,39 @@ def predict(
         timeout=None if timeout is None else options.seconds("timeout", timeout),
         hold=options.seconds("hold", hold),
     )
-    return whatif.predict(demand_of(record, probe), sizes, change)
+    demand = demand_of(record, probe)
+    return replace(whatif.predict(demand, sizes, change), thumbs=rules_of_thumb(demand))
 
 
-def demand_of(record: PoolRecord, probe: Probe) -> Demand:
-    """What the pool was asked for, as far as the trace remembers."""
+def has_semantics(probe: Probe) -> bool:
+    """Whether it is known how a library hands out its slots."""
+    return probe.library in _SEMANTICS
+
+
+def demand_of(
+    record: PoolRecord, probe: Probe, count: int = MOST, lost: Collection[int] = ()
+) -> Demand:
+    """What the pool was asked for, as far as the trace remembers; at most the last `count`.
+
+    `lost`: numbers of connections whose slots are gone for good.
+    """
     semantics = _SEMANTICS.get(probe.library)
     if semantics is None:
         raise DashboardError(f"no what-if for {probe.library}; for {', '.join(_SEMANTICS)}")
     with still(record):
-        rows = record.trace.newest(MOST)
-        held = [claim for claim in list(record.ledger.open.values()) if claim[SITE].index]
+        rows = record.trace.newest(count)
+        out = [claim for claim in list(record.ledger.open.values()) if claim[SITE].index]
+        held = [claim for claim in out if claim[CONNECTION].number not in lost]
         waiting = list(record.ledger.pending.values())
         now = record.now()
     size, most, _ = probe.limits()
     settings = probe.settings()
     timeout = settings.get("pool_timeout")
+    wait, hold = _slot_times(rows, _before_use(record))
     return Demand(
         asked=rows.asked,
-        wait=rows.wait,
-        hold=rows.hold,
+        wait=wait,
+        hold=hold,
         outcome=rows.outcome,
         site=rows.site,
         owner=rows.owner,
@@ -75,8 +92,27 @@ def demand_of(record: PoolRecord, probe: Probe) -> Demand:
         waiting=tuple(
             Queued(claim[ASKED], claim[SITE].index, claim[OWNER].ident) for claim in waiting
         ),
+        lost=len(out) - len(held),
         connect_time=_usual_connect(record),
     )
+
+
+def _before_use(record: PoolRecord) -> float:
+    """Seconds for which a slot is usually taken before its caller has it: ping and `setup`."""
+    phases = (Distribution(dict(record.lifetime.get(name, {}))) for name in ("pre_ping", "setup"))
+    return sum(each.percentile(50) or 0.0 for each in phases)
+
+
+def _slot_times(rows: Rows, before: float) -> tuple[Sequence[float], Sequence[float]]:
+    """Waits for a slot and times in it: `before` is part of the recorded wait."""
+    if not before:
+        return rows.wait, rows.hold
+    wait = array("d", [max(0.0, each - before) for each in rows.wait])
+    hold = [
+        each if left else each + min(before, waited)
+        for each, waited, left in zip(rows.hold, rows.wait, rows.outcome, strict=True)
+    ]
+    return wait, array("d", hold)
 
 
 def _usual_connect(record: PoolRecord) -> float | None:

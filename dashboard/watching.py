@@ -9,15 +9,19 @@ from types import TracebackType
 from typing import Final, Self
 
 from . import options
+from .model.claim import Connection
 from .model.events import PoolEvent, PoolOpened
 from .model.origin import CallSite
 from .model.ports import Sink
-from .probes import Probe, Tapped, module_for, tap
+from .model.snapshot import Health
+from .probes import Probe, Tapped, module_for, moments, tap
 from .probes.frames import UNKNOWN
-from .probes.owners import NOBODY
+from .probes.owners import NOBODY, keep_time
 from .probes.sinks import Emitter
 from .probes.swap import probe_of
+from .recorder.budget import BUDGET, trim
 from .recorder.feed import Feed
+from .recorder.incidents import Shelf
 from .recorder.pool import PoolRecord
 
 #: Held while a watch begins or ends, in any dashboard: they share the probe of a pool.
@@ -45,6 +49,10 @@ class Watch:
         self._is_stopped = self._has_given_up = False
         #: The line that made the pool, where `watch_all()` saw it.
         self.born_at: CallSite | None = None
+        #: The process that this one was forked from, and the connections that both have since.
+        self.inherited: tuple[int, tuple[Connection, ...]] | None = None
+        #: What its health query has seen, where there is one.
+        self.health: Health | None = None
 
     @property
     def probe(self) -> Probe:
@@ -117,7 +125,7 @@ def watch(
     return Watch(sink.pool, tapped, sink, _nothing)
 
 
-def _nothing(_: Watch) -> None:
+def _nothing(*_: object) -> None:
     """No dashboard has to forget this watch."""
 
 
@@ -130,10 +138,15 @@ def default_name(probe: Probe) -> str:
 class Watches:
     """The watches of one dashboard, by name."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """None yet."""
+    def __init__(self, clock: Callable[[], float], budget: int = BUDGET) -> None:
+        """`budget` in bytes, for all of them."""
         self.clock = clock
+        self._budget = budget
+        keep_time(self, clock)
         self.feed = Feed()
+        self.shelf = Shelf()
+        #: Called with what is about to be forgotten.
+        self.forgetting: Callable[[Watch, PoolRecord], object] = _nothing
         self._by_name: dict[str, tuple[Watch, PoolRecord]] = {}
         _all.add(self)
 
@@ -149,7 +162,9 @@ class Watches:
             if wanted is not None and wanted != known.name:
                 self._rename(known, wanted)
             return known
-        record = PoolRecord(wanted or "", self.clock, self.feed, Strangers())
+        record = PoolRecord(wanted or "", self.clock, self.feed, Strangers(), self.shelf)
+        record.box.doing = moments.of_owners
+        record.grew = self._grew
         tapped = tap(target, record.ledger)
         record.name = self._free(wanted or default_name(tapped.probe))
         watched = Watch(record.name, tapped, record.ledger, self._forget)
@@ -181,7 +196,13 @@ class Watches:
         self._by_name[watch.name] = entry
 
     def _forget(self, watch: Watch) -> None:
-        self._by_name.pop(watch.name, None)
+        entry = self._by_name.pop(watch.name, None)
+        if entry is not None:
+            self.forgetting(*entry)
+
+    def entries(self) -> list[tuple[Watch, PoolRecord]]:
+        """The watches with their records, those of collected pools too."""
+        return list(self._by_name.values())
 
     def records(self) -> list[tuple[Watch, PoolRecord]]:
         """The watches with their records; those whose pool was collected end here."""
@@ -189,6 +210,11 @@ class Watches:
         for watch in gone:
             watch.stop()
         return list(self._by_name.values())
+
+    def _grew(self, record: PoolRecord) -> None:
+        """Also when nobody reads, all pools together stay within the budget."""
+        records = [each for _, each in list(self._by_name.values())]
+        trim(record, records, self._budget - self.shelf.memory)
 
     def stop(self) -> None:
         """End every watch."""
@@ -198,9 +224,11 @@ class Watches:
     def after_fork(self) -> None:
         """The child has its own counts: begin again with what it inherited."""
         self.feed.reset()
+        self.shelf.reset()
         for watch, record in list(self._by_name.values()):
             record.reset()
             watch.probe.adopt(record.ledger)
+            watch.inherited = os.getppid(), tuple(record.ledger.connections.values())
 
 
 _all: Final["weakref.WeakSet[Watches]"] = weakref.WeakSet()

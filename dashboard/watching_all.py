@@ -1,12 +1,18 @@
 """`watch_all`: every pool that the process makes from here on, and nobody has to name it."""
 
+import atexit
+import logging
 import os
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
 
 from .model.origin import CallSite
+from .model.seen import Birth
+from .nursery import Nursery
 from .probes._births import BIRTHS
+from .recorder.pool import PoolRecord
 from .watching import Watch, Watches, default_name
 
 #: Set to anything but 0, it leaves the process as it is.
@@ -14,6 +20,7 @@ DISABLED: Final = "POOL_DASHBOARD_DISABLED"
 #: Pools that are watched at a time; those beyond are counted.
 MOST: Final = 1000
 _SWEEP: Final = 64
+_log: Final = logging.getLogger("pool_dashboard")
 
 
 class WatchAll:
@@ -26,6 +33,8 @@ class WatchAll:
     def __init__(self, watches: Watches) -> None:
         """`watches` is where the watches go."""
         self._watches = watches
+        self._nursery = Nursery()
+        self._forgotten_by, watches.forgetting = watches.forgetting, self._forget
         #: Our watches, each with the name that it was given.
         self._made: dict[Watch, str] = {}
         self._sweep_at = _SWEEP
@@ -38,6 +47,7 @@ class WatchAll:
     def renew_lock(self) -> None:
         """Pools are made in several threads, and names are given to one at a time."""
         self._lock = threading.RLock()
+        self._nursery.renew_lock()
 
     @property
     def is_stopped(self) -> bool:
@@ -58,6 +68,7 @@ class WatchAll:
             self._is_started = True
         if is_first:
             BIRTHS.listen(self)
+            atexit.register(self.at_exit)
 
     def stop(self) -> None:
         """Put the constructors back, if no other dashboard needs them, and end our watches."""
@@ -66,6 +77,7 @@ class WatchAll:
             _all.pop(self._watches, None)
         if not was_stopped:
             BIRTHS.forget(self)
+            atexit.unregister(self.at_exit)
         for each in self.watches:
             each.stop()
         self._made.clear()
@@ -95,6 +107,35 @@ class WatchAll:
         elif watched.born_at is None:  # Else it was watched by hand meanwhile.
             watched.born_at = made_at
             self._made[watched] = watched.name
+            self._nursery.born(watched, newborn, made_at, self._watches.clock())
+
+    def _forget(self, watched: Watch, record: PoolRecord) -> None:
+        self._nursery.gone(watched, record)
+        self._forgotten_by(watched, record)
+
+    def births(self) -> list[Birth]:
+        """What each line made, and what became of it."""
+        return self._nursery.births(self._watches.clock(), self._watches.records())
+
+    def at_exit(self) -> None:
+        """The process ends: what nobody closed goes to the log, for nobody reads a page then."""
+        try:
+            open_still = list(self._open_still())
+            if open_still and _log.hasHandlers():  # Else it would go to standard error.
+                _log.warning(
+                    "still open when the process ended: %s; close each where it is made",
+                    ", ".join(open_still),
+                )
+        except Exception as error:  # noqa: BLE001 -- the host must not notice
+            self.broke("exit", error)
+
+    def _open_still(self) -> Iterator[str]:
+        for watched, record in self._watches.records():
+            connections = list(record.ledger.connections.values())
+            count = sum(connection.is_open for connection in connections)
+            if watched in self._made and record.ledger.state == "open" and count:
+                noun = "connection" if count == 1 else "connections"
+                yield f"{watched.name} ({count} {noun}, made at {watched.born_at})"
 
     def _meet(self, watched: Watch, owner: object) -> None:
         """The pool was there before its owner, who knows where it leads."""
@@ -143,6 +184,12 @@ def stop_all(watches: Watches) -> None:
     known = _all.get(watches)
     if known is not None:
         known.stop()
+
+
+def births_of(watches: Watches) -> list[Birth]:
+    """Pools that were made since `watch_all` began; empty without it."""
+    known = _all.get(watches)
+    return known.births() if known is not None else []
 
 
 #: Until they are stopped: `Dashboard().watch_all()` need not be kept.

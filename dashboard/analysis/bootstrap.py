@@ -1,7 +1,10 @@
-"""How far a percentile of replayed waits might lie elsewhere: resampled blocks of time.
+"""How far a percentile of replayed waits might lie in another window: resampled blocks of time.
 
-Waits of neighbours depend on each other, so whole blocks are drawn. The interval is widened by
-half: measured, a nominal 90 % covers less in bursty traffic.
+Waits of neighbours depend on each other, so whole blocks are drawn. That tells how well this window
+knows the truth; another window as long as this one strays as far once more, hence the root of two.
+Two things are out of reach of what is drawn: a slow change within the window, and a rare long burst
+that it happens not to hold. So a range also reaches as far as fifths of the window differ, and the
+further the fewer bursts there were. `benchmarks.whatif coverage` measures what this comes to.
 """
 
 from array import array
@@ -9,30 +12,38 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import exp, sqrt
 from operator import mul
 from typing import Final
 
 from ..model.distribution import bucket_words, middle
 from .chance import Chance
 
-#: Blocks that are aimed at, and fewer than which give no interval.
+#: Blocks that are aimed at, and how many there are at least.
 BLOCKS: Final = 20
 LEAST_BLOCKS: Final = 10
-#: A block lasts this many times the longest period in which somebody waited.
+#: Windows of whole blocks that are compared.
+WINDOWS: Final = 5
+#: A block lasts this many times the longest period in which somebody waited, if enough fit.
 _EPISODES: Final = 5
+#: A period longer than this part of the window leaves nothing to compare.
+_LONGEST: Final = 0.25
 DRAWS: Final = 100
-WIDER: Final = 1.5
+#: Half more than drawn: measured, a nominal 90 % covers less in bursty traffic.
+WIDER: Final = 1.5 * sqrt(2)
+#: The logarithm of a p95 strays by this over the root of the number of bursts (measured).
+_OF_A_BURST: Final = 3.0
 
 Range = tuple[float, float]
 
 
 def block_count(length: float, longest_episode: float) -> int:
-    """Blocks that fit; 0 if too few for an interval."""
-    if length <= 0:
+    """A whole number for each window; 0 if somebody waited for too much of `length`."""
+    if length <= 0 or longest_episode > _LONGEST * length:
         return 0
     block = max(length / BLOCKS, _EPISODES * longest_episode)
     fit = int(length / block + 1e-9)
-    return fit if fit >= LEAST_BLOCKS else 0
+    return max(LEAST_BLOCKS, fit - fit % WINDOWS)
 
 
 def draws(blocks: int, seed: int = 0) -> list[list[int]]:
@@ -94,15 +105,27 @@ class Blocks:
                 low = middle_place + 1
         return middle(self.words[low]) if low < len(self.words) else 0.0
 
-    def interval(self, drawn: Sequence[Sequence[int]], q: float, point: float) -> Range:
-        """The widened 90 % interval around `point`."""
-        return widened([self.percentile(times, q) for times in drawn], point)
+    def interval(
+        self, drawn: Sequence[Sequence[int]], q: float, point: float, bursts: int
+    ) -> Range:
+        """The 90 % interval around `point` for another window with about as many `bursts`."""
+        low, high = widened([self.percentile(times, q) for times in drawn], point)
+        found = [self.percentile(window, q) for window in self._windows()]
+        few = exp(_OF_A_BURST / sqrt(max(1, bursts)))
+        return min(low, point / few, *found), max(high, point * few, *found)
 
     def count_interval(
         self, drawn: Sequence[Sequence[int]], counts: Sequence[float], point: float
     ) -> Range:
         """The same for a total of the blocks' `counts`."""
-        return widened([sum(map(mul, times, counts)) for times in drawn], point)
+        low, high = widened([sum(map(mul, times, counts)) for times in drawn], point)
+        found = [WINDOWS * sum(map(mul, window, counts)) for window in self._windows()]
+        return min(low, *found), max(high, *found)
+
+    def _windows(self) -> list[list[int]]:
+        """Fifths of the time, as draws of blocks."""
+        each = self.blocks // WINDOWS
+        return [[int(i // each == window) for i in range(self.blocks)] for window in range(WINDOWS)]
 
 
 def widened(values: Sequence[float], point: float) -> Range:

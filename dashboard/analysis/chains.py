@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, heapreplace
+from operator import and_
 from statistics import median
 from typing import Final
 
@@ -51,7 +52,9 @@ class Links:
         return self._share(stays=True)
 
     def _share(self, *, stays: bool) -> float:
-        count = sum(b >= 0 and s is stays for b, s in zip(self.before, self.stays, strict=True))
+        linked = [b >= 0 for b in self.before]
+        persistent = sum(map(and_, linked, self.stays))
+        count = persistent if stays else sum(linked) - persistent
         return count / max(1, len(self.before))
 
     def without_persistent(self) -> "Links":
@@ -141,8 +144,9 @@ def replay_chained(load: Load, found: Links, slots: int | None) -> Replayed:
     place = 0
     for _ in arrivals:
         i = first[place]
-        if due and (i < 0 or due[0][0] < arrivals[i]):
-            now, i = heappop(due)
+        is_due = due and (i < 0 or due[0][0] < arrivals[i])
+        if is_due:
+            now, i = due[0]
             asks[i] = now
         else:
             now = arrivals[i]
@@ -162,5 +166,9 @@ def replay_chained(load: Load, found: Links, slots: int | None) -> Replayed:
             done.waits.append(free - now)
         follower = after[i]
         if follower >= 0:
-            heappush(due, (end + gaps[follower], follower))
+            # In place of the one that was due: once through the heap instead of twice.
+            put = heapreplace if is_due else heappush
+            put(due, (end + gaps[follower], follower))
+        elif is_due:
+            heappop(due)
     return done

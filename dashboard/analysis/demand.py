@@ -1,10 +1,12 @@
 """From recorded requests to demand, and from demand to what is replayed."""
 
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import inf
 from operator import add
+from statistics import median
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from ..model.whatif import (
@@ -138,14 +140,35 @@ class Rows:
         """When each request was over: returned, left, or the end of the trace."""
         return list(map(add, map(add, self.asked, self.wait), self.hold))
 
-    def patience(self, timeout: float | None) -> list[float]:
-        """A cancelled caller leaves when it left; any other after `timeout`."""
-        limit = inf if timeout is None else timeout
-        patience = [limit] * len(self.asked)
+    def patience(
+        self, timeout: float | None, limits: Mapping[int, float] = MappingProxyType({})
+    ) -> list[float]:
+        """A cancelled caller leaves when it left; any other after `timeout`.
+
+        `limits`: those that call sites set themselves; they hold where `timeout` is None.
+        """
+        if timeout is None and limits:
+            patience = [limits.get(site, inf) for site in self.site]
+        else:
+            patience = [inf if timeout is None else timeout] * len(self.asked)
         for i in self.missing:
             if self.outcome[i] == CANCELLED:
-                patience[i] = min(limit, self.wait[i])
+                patience[i] = min(patience[i], self.wait[i])
         return patience
+
+
+def own_limits(demand: Demand) -> dict[int, float]:
+    """Seconds after which callers gave up by call site, where the pool itself sets no limit.
+
+    `pool.acquire(timeout=…)` of asyncpg: who got a connection in time had the same patience.
+    """
+    if demand.timeout is not None or TIMEOUT not in demand.outcome:
+        return {}
+    left: dict[int, list[float]] = {}
+    for site, wait, what in zip(demand.site, demand.wait, demand.outcome, strict=True):
+        if what == TIMEOUT:
+            left.setdefault(site, []).append(wait)
+    return {site: median(waits) for site, waits in left.items()}
 
 
 def rows_of(demand: Demand) -> Rows:
@@ -177,6 +200,25 @@ def rows_of(demand: Demand) -> Rows:
         missing=missing,
         least={p: hold[order[p]] for p in missing if order[p] in out},
         left_out=len(demand.asked) - len(kept),
+    )
+
+
+def newest(demand: Demand, count: int) -> Demand:
+    """The last requests alone, and the time that they took."""
+    start = max(0, len(demand.asked) - count)
+    asked = demand.asked[start:]
+    last = max(demand.asked, default=0.0)
+    rest = demand.duration - (last - min(demand.asked, default=0.0))
+    return replace(
+        demand,
+        asked=asked,
+        wait=demand.wait[start:],
+        hold=demand.hold[start:],
+        outcome=demand.outcome[start:],
+        site=demand.site[start:],
+        owner=demand.owner[start:],
+        host=demand.host[start:],
+        duration=last - min(asked, default=0.0) + rest,
     )
 
 

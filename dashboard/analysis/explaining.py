@@ -1,10 +1,11 @@
 """How a prediction came about, in words, with the trace's own figures."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from ..model.whatif import Demand
-from .demand import Rows
+from .demand import Rows, own_limits
 from .scene import Scene
 from .sizing import ENOUGH, ENOUGH_BURSTS, LEAST, LEAST_SECONDS, MANY_IMPUTED
 from .slowdown import Slowdown
@@ -25,8 +26,9 @@ _MODES: Final = {
     ),
 }
 _RANGE: Final = (
-    "The range comes from drawing blocks of the window again and again, and is widened by half. "
-    "It says how this window might have looked, not the next week."
+    "The range is for another window like this one. It comes from drawing blocks of the window "
+    "again and again, widened; it reaches as far as fifths of the window differ, and the further "
+    "the fewer bursts there were. It knows nothing of other hours or of next week."
 )
 
 
@@ -103,7 +105,12 @@ def _replayed(scene: Scene) -> str:
 
 
 def _patience(demand: Demand, rows: Rows) -> str:
-    if demand.timeout is None:
+    limits = own_limits(demand)
+    if limits:
+        low, high = span(min(limits.values())), span(max(limits.values()))
+        known = low if low == high else f"{low} to {high}"
+        return f"The pool sets no limit to a wait; callers that do leave after {known}."
+    if demand.timeout is None or demand.timeout == inf:
         return "Nobody times out: the pool sets no limit to a wait."
     left = sum(1 for what in rows.outcome if what == 1)
     return f"A caller leaves after {span(demand.timeout)}; {left:,} did."

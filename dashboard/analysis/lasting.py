@@ -30,6 +30,8 @@ def lasting(
     if word in {"Leaking", "Long holds"}:
         held = [suspect.held_for for suspect in active(suspects, pool.name)]
         return Lasting(max(held)) if held else None
+    if word == "Blocked" and pool.blocked_by is not None:
+        return Lasting(pool.blocked_by.lag)
     rule = _RULES.get(word)
     if rule is None or not history.used:
         return None
@@ -67,6 +69,7 @@ def _is_busy(pool: PoolSnapshot, history: History, at: int) -> bool:
 
 
 _RULES: Final[Mapping[str, Callable[[PoolSnapshot, History, int], bool]]] = {
+    "Deadlocked": _has_waiters,
     "Saturated": _has_waiters,
     "Waiting": _has_waiters,
     "Timing out": _has_timeouts,

@@ -121,7 +121,9 @@ def _resample(
         return
     blocks = Blocks(ascending, groups, count)
     drawn = draws(count, seed)
-    measured.ranges = {q: blocks.interval(drawn, q, measured.points[q]) for q in QUANTILES}
+    measured.ranges = {
+        q: blocks.interval(drawn, q, measured.points[q], measured.bursts) for q in QUANTILES
+    }
     cuts = blocks.cuts(sorted(asks[i] for i in timed_out))
     gone = [float(after - before) for before, after in pairwise(cuts)]
     measured.timeouts_range = blocks.count_interval(drawn, gone, measured.timeouts)

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from ..model.whatif import Change, Demand
 from . import chains, sizing
-from .demand import Rows, rows_of
+from .demand import Rows, own_limits, rows_of
 from .hosts import replay_hosts
 from .imputing import imputations
 from .measuring import Measured, measure
@@ -64,18 +64,24 @@ class Scene:
         return measure(load, self.run(load, slots, closed=closed), self.seed)
 
 
-def set_up(demand: Demand, change: Change, seed: int) -> Scene | None:
-    """None when no checkout has ended."""
+def mode_of(rows: Rows) -> str:
+    """How callers come, without all that a replay needs."""
+    return chains.mode(chains.links(rows.asked, rows.ended(), rows.owner), rows.wait)
+
+
+def set_up(demand: Demand, change: Change, seed: int, rows: Rows | None = None) -> Scene | None:
+    """None when no checkout has ended; `rows` if they are at hand, for a demand as it is."""
     demand = _changed(demand, change)
-    rows = rows_of(demand)
+    if rows is None:
+        rows = rows_of(demand)
     times = max(_FEWEST, min(_IMPUTATIONS, _DRAWN // max(1, len(rows))))
-    patience = rows.patience(demand.timeout)
+    limits = own_limits(demand)
+    patience = rows.patience(demand.timeout, limits)
+    timeout = min(limits.values(), default=demand.timeout)
     drawn = imputations(rows, times, seed)
     if not drawn:
         return None
-    loads = [
-        Load(rows.asked, _held(rows, holds, change), patience, demand.timeout) for holds in drawn
-    ]
+    loads = [Load(rows.asked, _held(rows, holds, change), patience, timeout) for holds in drawn]
     links = chains.links(rows.asked, rows.ended(), rows.owner)
     mode = chains.mode(links, rows.wait)
     is_blind = demand.semantics == "aiohttp" and not demand.host

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..model.findings import Suspect
+from ..model.origin import CallSite
 from ..model.snapshot import PoolSnapshot
 
 _WORDS: Final = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -31,6 +32,31 @@ def roughly(seconds: float) -> str:
     if seconds < _DAY:
         return _plural(int(seconds // _HOUR), "hour")
     return _plural(int(seconds // _DAY), "day")
+
+
+def span(seconds: float) -> str:
+    """A duration as evidence spells it: `3 ms`, `1.2 s`, `5 min 20 s`, `5 h 20 min`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < 59.95:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days {hours % 24} h".removesuffix(" 0 h")
+    if hours:
+        return f"{hours} h {minutes} min".removesuffix(" 0 min")
+    return f"{minutes} min {rest} s".removesuffix(" 0 s")
+
+
+def place(site: CallSite) -> str:
+    """`shop/orders.py:88`, or what stands for a line that nobody knows."""
+    return f"{site.file}:{site.line}" if site.line else site.function
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 suspect`, `2 suspects`."""
+    return _plural(number, noun)
 
 
 def capacity(pool: PoolSnapshot) -> str:
@@ -71,6 +97,32 @@ def held_by(pool: PoolSnapshot, suspects: Sequence[Suspect]) -> tuple[str, str]:
     one = f"One is held by {site}, for {roughly(longest)}."
     many = f"{ordinal_words(count)} are held by {site}, the longest for {roughly(longest)}."
     return (one if count == 1 else many), site
+
+
+def worst_site(suspects: Iterable[Suspect]) -> str:
+    """The call site whose suspects hold the most connection time together."""
+    held: dict[str, float] = {}
+    for suspect in suspects:
+        site = str(suspect.call_site)
+        held[site] = held.get(site, 0.0) + suspect.held_for
+    return max(held, key=lambda site: held[site])
+
+
+def suspected(suspects: Iterable[Suspect]) -> str:
+    """How many hold for how long, at the line that holds most."""
+    suspects = tuple(suspects)
+    site = worst_site(suspects)
+    there = [suspect for suspect in suspects if str(suspect.call_site) == site]
+    least = min(suspect.held_for for suspect in there)
+    has = "connection has" if len(there) == 1 else "connections have"
+    text = f"{ordinal_words(len(there))} {has} been held for over {roughly(least)} by {site}."
+    usual = there[0].usual
+    if usual:
+        text += f" It usually holds one for {roughly(usual)}."
+    if len(suspects) > len(there):
+        more = len(suspects) - len(there)
+        text += f" {ordinal_words(more)} more elsewhere."
+    return text
 
 
 def sentence_join(*sentences: str) -> str:

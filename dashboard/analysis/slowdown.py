@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import exp, log
-from operator import mul, sub
+from operator import itemgetter, mul, sub
 from statistics import median
 from typing import Final
 
@@ -17,7 +17,8 @@ from .demand import Rows
 #: Holds in each quartile of concurrency, and how far the quartiles must lie apart.
 _EACH: Final = 200
 _SPREAD: Final = 2.0
-#: Requests that are looked at for the ratio, and for the fit.
+#: The last requests, of which so many are looked at for the ratio, and for the fit.
+_JUDGED: Final = 40_000
 _LOOKED_AT: Final = 8_000
 _FITTED: Final = 3_000
 #: No speed is extrapolated beyond this many times the observed concurrency.
@@ -51,7 +52,8 @@ class Slowdown:
 def judge(rows: Rows, capacity: int | None) -> Slowdown:
     """The identifiability gate: only where it opens are holds corrected."""
     unseen = set(rows.missing)
-    seen = [i for i in range(len(rows)) if i not in unseen]
+    start = max(0, len(rows) - _JUDGED)
+    seen = [i for i in range(start, len(rows)) if i not in unseen]
     if not seen:
         return Slowdown("unknown", 0)
     gots = [rows.asked[i] + rows.wait[i] for i in seen]
@@ -148,12 +150,12 @@ def _fit(
     gots: Sequence[float], ends: Sequence[float], sites: Sequence[int], observed: int
 ) -> tuple[float, str, list[float]]:
     """The family that leaves the least variance of log work within sites."""
-    path = _Path(gots, ends)
+    path, within = _Path(gots, ends), _Within(sites)
     limit = int(observed * _BEYOND) + 1
-    before = _variance(path.works([1.0] * (limit + 1)), sites)
+    before = within.variance(path.works([1.0] * (limit + 1)))
     best = (0.0, "flat", [1.0] * (limit + 1))
     for name, rates in _families(observed, limit):
-        explained = 1 - _variance(path.works(rates), sites) / before if before > 0 else 0.0
+        explained = 1 - within.variance(path.works(rates)) / before if before > 0 else 0.0
         if explained > best[0]:
             best = (explained, name, rates)
     return best
@@ -174,12 +176,29 @@ def _families(observed: int, limit: int) -> list[tuple[str, list[float]]]:
     return found
 
 
-def _variance(found: Sequence[float], sites: Sequence[int]) -> float:
-    """The variance of the logarithms within sites."""
-    groups: dict[int, list[float]] = {}
-    for site, work in zip(sites, found, strict=True):
-        groups.setdefault(site, []).append(log(work) if work > _SHORTEST else _LOWEST)
-    within: float = sum(
-        sum(map(mul, each, each)) - sum(each) * sum(each) / len(each) for each in groups.values()
-    )
-    return within / max(1, len(found))
+class _Within:
+    """Which holds are of which site: asked once for each family, so it is done in C."""
+
+    def __init__(self, sites: Sequence[int]) -> None:
+        places: dict[int, list[int]] = {}
+        for place, site in enumerate(sites):
+            places.setdefault(site, []).append(place)
+        self._count = max(1, len(sites))
+        # A getter of one place answers no tuple; alone a hold has no variance.
+        self._groups = [itemgetter(*each) for each in places.values() if len(each) > 1]
+
+    def variance(self, found: Sequence[float]) -> float:
+        """The variance of the logarithms within sites."""
+        logs = _logs(found)
+        within = 0.0
+        for group in self._groups:
+            each = group(logs)
+            within += sum(map(mul, each, each)) - sum(each) ** 2 / len(each)
+        return within / self._count
+
+
+def _logs(found: Sequence[float]) -> list[float]:
+    """Nothing is shorter than `_SHORTEST`."""
+    if min(found, default=1.0) > _SHORTEST:
+        return list(map(log, found))
+    return [log(work) if work > _SHORTEST else _LOWEST for work in found]

@@ -9,14 +9,16 @@ from typing import Final
 
 from ..model.findings import Suspect
 from ..model.snapshot import PoolSnapshot, Snapshot
+from . import loops
 from .sentences import (
     are_out,
     callers,
     capacity,
     held_by,
-    ordinal_words,
     roughly,
     sentence_join,
+    suspected,
+    worst_site,
 )
 
 #: Worst first: the order of findings and of the pool table.
@@ -27,8 +29,9 @@ TIMEOUT_IS_RECENT: Final = 60.0
 LONG_WAIT: Final = 1.0
 #: From this share of the maximum a pool is called busy.
 BUSY: Final = 0.9
-_LEAKS: Final = frozenset({"lost", "orphaned", "ghost", "nested", "deadlocked"})
-_QUIET: Final = frozenset({"returned"})
+_LEAKS: Final = frozenset({"lost", "orphaned", "overdue", "ghost"})
+#: Verdicts that are no leak: they stand in the list, and count for nothing.
+_NO_LEAKS: Final = frozenset({"returned", "long_query", "nested"})
 #: Seconds of waiting that nobody has to look at.
 _AT_ONCE: Final = 0.05
 Suspects = Sequence[Suspect]
@@ -65,12 +68,12 @@ class Finding:
 
 
 def active(suspects: Iterable[Suspect], pool: str | None = None) -> tuple[Suspect, ...]:
-    """The suspects that still hold a connection, of one pool or of all."""
+    """The suspects that still hold a connection, of one pool or of all; not what is no leak."""
     return tuple(
         suspect
         for suspect in suspects
         if suspect.ended_at is None
-        and suspect.verdict not in _QUIET
+        and suspect.verdict not in _NO_LEAKS
         and (pool is None or suspect.pool == pool)
     )
 
@@ -120,6 +123,8 @@ def findings(
 
 
 _CLAIMS: Final = {
+    "Blocked": "waits for a blocked event loop.",
+    "Deadlocked": "is deadlocked.",
     "Timing out": "is timing out.",
     "Failing": "cannot connect.",
     "Saturated": "is saturated.",
@@ -128,6 +133,8 @@ _CLAIMS: Final = {
     "Long holds": "holds connections for a long time.",
 }
 _ACTIONS: Final = {
+    "Blocked": ("holders", "See who holds them"),
+    "Deadlocked": ("suspects", "See who waits for whom"),
     "Timing out": ("holders", "See who holds them"),
     "Failing": ("reasons", "See the failures"),
     "Saturated": ("holders", "See who holds them"),
@@ -144,7 +151,7 @@ def _finding(pool: PoolSnapshot, status: Status, suspects: tuple[Suspect, ...]) 
         blame, site = held_by(pool, mine)
         evidence = sentence_join(evidence, blame)
     elif mine:
-        site = _worst_site(mine)
+        site = worst_site(mine)
     elif status.word in {"Saturated", "Waiting"}:
         site = held_by(pool, mine)[1]
     section, action = _ACTIONS[status.word]
@@ -171,6 +178,21 @@ def _closed(pool: PoolSnapshot, _: Suspects) -> Status | None:
     return Status("Closed", "mute", f"The pool takes no more checkouts{out}.")
 
 
+def _blocked(pool: PoolSnapshot, _: Suspects) -> Status | None:
+    """Before anything that is said of the pool itself: none of it is its doing."""
+    loop = pool.blocked_by
+    if loop is None or not (pool.used or pool.pending_requests):
+        return None
+    sentence = f"{loops.sentence(loop)} {loops.consequence(loop, {pool.name: pool})}"
+    return Status("Blocked", "bad", sentence)
+
+
+def _deadlocked(_: PoolSnapshot, mine: Suspects) -> Status | None:
+    """Only a time-out ends it, and the next callers run into it again."""
+    tied = next((suspect for suspect in mine if suspect.verdict == "deadlocked"), None)
+    return Status("Deadlocked", "bad", f"{tied.evidence[0]}.") if tied is not None else None
+
+
 def _timing_out(pool: PoolSnapshot, _: Suspects) -> Status | None:
     ago = _seconds_since_timeout(pool)
     if ago is None or ago >= TIMEOUT_IS_RECENT:
@@ -182,7 +204,13 @@ def _timing_out(pool: PoolSnapshot, _: Suspects) -> Status | None:
 
 
 def _failing(pool: PoolSnapshot, _: Suspects) -> Status | None:
-    """No checkout has ever worked: later outages cannot be told from a total alone."""
+    """No checkout has ever worked: later outages cannot be told from a total alone.
+
+    A health query can tell; one that waits in the queue of its pool cannot.
+    """
+    health = pool.health
+    if health is not None and health.error and not pool.pending_requests:
+        return Status("Failing", "bad", f"The server does not answer: {health.error}.")
     failed = pool.failures.get("connection_error", 0)
     if not failed or pool.checkouts or pool.used:
         return None
@@ -202,7 +230,7 @@ def _saturated(pool: PoolSnapshot, mine: Suspects) -> Status | None:
 
 def _leaking(_: PoolSnapshot, mine: Suspects) -> Status | None:
     leaks = [s for s in mine if s.verdict in _LEAKS and s.certainty != "possible"]
-    return Status("Leaking", "bad", _suspected(leaks)) if leaks else None
+    return Status("Leaking", "bad", suspected(leaks)) if leaks else None
 
 
 def _waiting(pool: PoolSnapshot, mine: Suspects) -> Status | None:
@@ -213,7 +241,7 @@ def _waiting(pool: PoolSnapshot, mine: Suspects) -> Status | None:
 
 
 def _long_holds(_: PoolSnapshot, mine: Suspects) -> Status | None:
-    return Status("Long holds", "wait", _suspected(mine)) if mine else None
+    return Status("Long holds", "wait", suspected(mine)) if mine else None
 
 
 def _idle(pool: PoolSnapshot, _: Suspects) -> Status | None:
@@ -235,6 +263,8 @@ def _calm(pool: PoolSnapshot, _: Suspects) -> Status | None:
 _RULES: Final = (
     _failed,
     _closed,
+    _blocked,
+    _deadlocked,
     _timing_out,
     _failing,
     _saturated,
@@ -266,31 +296,5 @@ def _instant(pool: PoolSnapshot) -> datetime | None:
 
 
 def _pressure(pool: PoolSnapshot, mine: Suspects) -> str:
-    waiting = callers(pool)
     out = capacity(pool)
-    return sentence_join(f"{waiting} and {out[0].lower()}{out[1:]}.", held_by(pool, mine)[0])
-
-
-def _worst_site(suspects: Iterable[Suspect]) -> str:
-    """The call site whose suspects hold the most connection time together."""
-    held: dict[str, float] = {}
-    for suspect in suspects:
-        site = str(suspect.call_site)
-        held[site] = held.get(site, 0.0) + suspect.held_for
-    return max(held, key=lambda site: held[site])
-
-
-def _suspected(suspects: Iterable[Suspect]) -> str:
-    suspects = tuple(suspects)
-    site = _worst_site(suspects)
-    there = [suspect for suspect in suspects if str(suspect.call_site) == site]
-    least = min(suspect.held_for for suspect in there)
-    has = "connection has" if len(there) == 1 else "connections have"
-    text = f"{ordinal_words(len(there))} {has} been held for over {roughly(least)} by {site}."
-    usual = there[0].usual
-    if usual:
-        text += f" It usually holds one for {roughly(usual)}."
-    if len(suspects) > len(there):
-        more = len(suspects) - len(there)
-        text += f" {ordinal_words(more)} more elsewhere."
-    return text
+    return sentence_join(f"{callers(pool)} and {out[0].lower()}{out[1:]}.", held_by(pool, mine)[0])

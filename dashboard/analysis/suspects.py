@@ -1,81 +1,111 @@
-"""Which checkouts may be leaks: pure functions of snapshots."""
+"""Which checkouts may be leaks: verdicts with evidence, from snapshots."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from ..model.backends import Backend
 from ..model.findings import CERTAINTIES, Suspect
-from ..model.snapshot import CallSiteStats, Checkout, Lost, PoolSnapshot, Snapshot
+from ..model.origin import UNKNOWN_OWNER, CallSite
+from ..model.snapshot import Checkout, Lost, PoolSnapshot, Snapshot
+from . import crossing, deadlock, evidence, forecast
+from .bound import FLOOR, Bounds
+from .returning import Memory
+from .sentences import span
+from .verdicts import NESTED, judge
+from .view import Scene, View
 
-#: Seconds after which a checkout is overdue while nothing better is known of its call site.
-LEAK_AFTER: Final = 60.0
-#: A call site's 95th percentile says something from so many checkouts on.
-_ENOUGH: Final = 30
+#: Verdicts that are no leak: worth a word, never an alarm.
+NOTES: Final = frozenset({"long_query", "nested"})
+_NOWHERE: Final = CallSite("", 0, "(no pool has it)")
 
 
-def find(snapshot: Snapshot, leak_after: float | None = None) -> list[Suspect]:
+def find(
+    snapshot: Snapshot, leak_after: float | None = None, long_holders: tuple[str, ...] = ()
+) -> list[Suspect]:
     """Suspects of all pools, the most certain first, then the longest held.
 
-    `leak_after` in seconds: a checkout held for longer is `overdue`.
+    `leak_after` in seconds of quiet is everybody's bound; None learns one for each call site.
+    `long_holders` are patterns of call sites that may hold for as long as they like.
     """
-    bound = LEAK_AFTER if leak_after is None else leak_after
-    found = [each for pool in snapshot.pools.values() for each in of_pool(pool, bound)]
-    return sorted(found, key=_rank)
+    return Detector(leak_after, long_holders).find(snapshot)
 
 
-def of_pool(pool: PoolSnapshot, bound: float) -> Iterator[Suspect]:
-    """The suspects of one pool."""
-    usual = {site.call_site: site for site in pool.call_sites}
-    for checkout in pool.open:
-        suspect = _overdue(pool, checkout, bound, usual.get(checkout.call_site))
-        if suspect is not None:
-            yield suspect
-    for lost in pool.recently_lost:
-        yield _lost(pool, lost, usual.get(lost.call_site))
+class Detector:
+    """Finds suspects look by look: it remembers bounds, and whom it suspected."""
+
+    def __init__(self, leak_after: float | None = None, long_holders: tuple[str, ...] = ()) -> None:
+        """As for `find`."""
+        self._leak_after = leak_after
+        self._long_holders = long_holders
+        self._bounds = Bounds(leak_after)
+        self._memory = Memory()
+
+    def find(
+        self,
+        snapshot: Snapshot,
+        backends: Mapping[int, Backend] | None = None,
+        ghosts: Mapping[str, Sequence[Backend]] | None = None,
+    ) -> list[Suspect]:
+        """As the function; `backends` of the server by pid, `ghosts` by the pool they belong to."""
+        pools = snapshot.pools
+        scene = Scene(
+            bounds=self._bounds,
+            long_holders=self._long_holders,
+            backends=backends or {},
+            knots=deadlock.find(pools),
+            crossings=crossing.find(pools),
+        )
+        found: list[Suspect] = []
+        for pool in pools.values():
+            mine = list(self._of_pool(pool, scene))
+            found += _with_forecast(pool, mine)
+        for name, each in (ghosts or {}).items():
+            found += (_ghost(name, backend, snapshot.at) for backend in each)
+        found += self._memory.look(pools, found, snapshot.at)
+        return sorted(found, key=_rank)
+
+    def bounds(self, pool: PoolSnapshot, found: Iterable[Suspect]) -> dict[CallSite, float]:
+        """Seconds of quiet that make a suspect of a pool, by call site; 2 µs for each.
+
+        Where a line has suspects in `found`, whatever they are has to be seen coming back.
+        """
+        suspected = {each.call_site for each in found if each.pool == pool.name}
+        bounds: dict[CallSite, float] = {}
+        for site in pool.call_sites:
+            limit = self._bounds.of(pool, site, exact=False)
+            is_suspected = site.call_site in suspected
+            bounds[site.call_site] = limit.seconds if is_suspected else limit.alone
+        return bounds
+
+    def _of_pool(self, pool: PoolSnapshot, scene: Scene) -> Iterator[Suspect]:
+        view = View(pool, scene)
+        least = FLOOR if self._leak_after is None else min(FLOOR, self._leak_after)
+        for checkout in pool.open:
+            if not _is_calm(checkout, least, view):
+                suspect = judge(view, checkout)
+                if suspect is not None:
+                    yield suspect
+        for lost in pool.recently_lost:
+            yield _lost(view, lost)
 
 
-def _overdue(
-    pool: PoolSnapshot, checkout: Checkout, bound: float, site: CallSiteStats | None
-) -> Suspect | None:
-    bound = max(bound, checkout.expected_hold or 0.0)
-    if checkout.held_for <= bound:
-        return None
-    usual = _usual(site)
-    evidence = [f"held for {_span(checkout.held_for)}, longer than {_span(bound)}"]
-    if usual is not None:
-        evidence.append(f"this call site usually holds for {_span(usual)} (95th percentile)")
-    if not checkout.owner.is_alive:
-        evidence.append(f"its owner, {checkout.owner}, has ended")
-    if checkout.is_unreferenced:
-        evidence.append("nothing refers to the connection any more")
-    is_probable = not checkout.owner.is_alive or (usual is not None and bound > 10 * usual)
+def _is_calm(checkout: Checkout, least: float, view: View) -> bool:
+    """Cheap: nothing can be said of most of what is out. `least` seconds of quiet are a bound."""
+    if checkout.is_unreferenced or checkout.owner_ended_for is not None:
+        return False
+    if checkout.held_for < min(NESTED, least):
+        return True
+    quiet = max(checkout.quiet_for, checkout.in_statement or 0.0)
+    return quiet <= least and not checkout.beside and not view.pool.waiting
+
+
+def _lost(view: View, lost: Lost) -> Suspect:
+    site = view.stats(lost.call_site)
     return Suspect(
-        pool=pool.name,
-        verdict="lost" if checkout.is_unreferenced else "overdue",
-        certainty=_certainty(checkout, is_probable=is_probable),
-        call_site=checkout.call_site,
-        stack=checkout.stack,
-        now=checkout.now,
-        owner=checkout.owner,
-        request=checkout.request,
-        held_for=checkout.held_for,
-        usual=usual,
-        evidence=tuple(evidence),
-        backend_pid=checkout.backend_pid,
-        since=checkout.since,
-    )
-
-
-def _certainty(checkout: Checkout, *, is_probable: bool) -> str:
-    if checkout.is_unreferenced:
-        return "proven"
-    return "probable" if is_probable else "possible"
-
-
-def _lost(pool: PoolSnapshot, lost: Lost, site: CallSiteStats | None) -> Suspect:
-    taken_back: datetime = lost.ended_at
-    return Suspect(
-        pool=pool.name,
+        pool=view.pool.name,
         verdict="lost",
         certainty="proven",
         call_site=lost.call_site,
@@ -83,36 +113,54 @@ def _lost(pool: PoolSnapshot, lost: Lost, site: CallSiteStats | None) -> Suspect
         owner=lost.owner,
         request=lost.request,
         held_for=lost.held_for,
-        usual=_usual(site),
-        evidence=(
-            f"nobody returned it: the garbage collector found it after {_span(lost.held_for)}",
-            f"{pool.library} took the slot back by itself",
-        ),
+        usual=view.usual_at(site),
+        evidence=evidence.lost(view.pool, lost),
         backend_pid=lost.backend_pid,
         since=lost.since,
-        ended_at=taken_back,
+        ended_at=lost.ended_at,
+        connection=lost.connection,
     )
 
 
-def _usual(site: CallSiteStats | None) -> float | None:
-    if site is None or site.use_time.count < _ENOUGH:
-        return None
-    return site.use_time.percentile(95)
+def _ghost(pool: str, backend: Backend, at: datetime) -> Suspect:
+    age = backend.age or backend.since or 0.0
+    nobody = f"no connection of {pool} has it"
+    return Suspect(
+        pool=pool,
+        verdict="ghost",
+        certainty="possible",
+        call_site=_NOWHERE,
+        stack=(),
+        owner=UNKNOWN_OWNER,
+        request=None,
+        held_for=age,
+        evidence=(
+            f"the server has had backend {backend.pid} for {span(age)}, and {nobody}",
+            *evidence.at_server(backend),
+        ),
+        backend_pid=backend.pid,
+        since=at,
+    )
 
 
-def _rank(suspect: Suspect) -> tuple[bool, int, float]:
+def _with_forecast(pool: PoolSnapshot, found: list[Suspect]) -> list[Suspect]:
+    """What a line loses is said of each of its suspects."""
+    said: defaultdict[CallSite, tuple[str, ...]] = defaultdict(tuple)
+    for drain in forecast.of(pool, found):
+        if drain.suspects > 1:
+            said[drain.call_site] = (drain.sentence,)
+    return [
+        replace(each, evidence=(*each.evidence, *said[each.call_site]))
+        if forecast.is_loss(each)
+        else each
+        for each in found
+    ]
+
+
+def _rank(suspect: Suspect) -> tuple[bool, bool, int, float]:
     return (
         suspect.ended_at is not None,
+        suspect.verdict in NOTES,
         CERTAINTIES.index(suspect.certainty),
         -suspect.held_for,
     )
-
-
-def _span(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -10,15 +10,17 @@ from typing import Final
 
 from ..model.whatif import NO_CHANGE, Change, Demand, Prediction, Row
 from . import explaining, sizing
-from .demand import rows_of
+from .demand import newest, rows_of
 from .measuring import Measured, percentile
 from .rows import Tail, row_of
-from .scene import Scene, set_up
-from .slowdown import judge
+from .scene import Scene, mode_of, set_up
+from .slowdown import Slowdown, judge
 
 #: The recorded and the replayed p95 may differ by this share, or these seconds.
 _OFF: Final = 0.3
 _OFF_SECONDS: Final = 0.005
+#: Requests that are replayed of callers that come again: nothing can be skipped there.
+CHAINED: Final = 30_000
 
 
 def predict(
@@ -29,27 +31,82 @@ def predict(
 ) -> Prediction:
     """Rows by size, about twelve when none are named; no row while there is too little data.
 
-    The same demand and seed give the same prediction. 100,000 requests cost about 0.4 s of CPU;
-    twice that where many left, four times with callers that come again.
+    The same demand and seed give the same prediction. 100,000 requests cost about 0.5 s of CPU,
+    twice that where many left; of callers that come again the last 30,000 are replayed.
     """
-    if sizes is not None and any(size < 1 for size in sizes):
-        raise ValueError(f"sizes begin at 1, not {min(sizes)}")
-    if len(demand.asked) < sizing.LEAST or demand.duration < sizing.LEAST_SECONDS:
-        return _nothing(demand)
-    record = set_up(demand, NO_CHANGE, seed)
-    scene = record if change == NO_CHANGE else set_up(demand, change, seed)
-    if record is None or scene is None:
-        return _nothing(demand)
-    record.found = scene.found = judge(record.rows, demand.capacity)
-    present = None
-    if demand.capacity is None or demand.capacity > 0:
-        present = record.measured(record.loads[0], demand.capacity)
-    note = _check(record, present)
-    scene.grade = sizing.worst(scene.grade, record.grade)
-    tail = Tail(scene)
-    chosen = sizes if sizes is not None else _candidates(scene)
-    rows = tuple(row_of(scene, size, tail) for size in sorted(set(chosen)))
-    return _prediction(scene, rows, present, note)
+    return Experiment(demand, change, seed).at(sizes)
+
+
+class _Record:
+    """The demand as it was recorded: the scene, and the replay at the present size."""
+
+    def __init__(self, demand: Demand, seed: int, found: Slowdown | None) -> None:
+        """`scene` is None while there is too little data; `found` if it was judged before."""
+        self.demand = demand
+        self.scene: Scene | None = None
+        self.present: Measured | None = None
+        self.note = ""
+        if len(demand.asked) < sizing.LEAST or demand.duration < sizing.LEAST_SECONDS:
+            return
+        rows = None
+        if len(demand.asked) > CHAINED:
+            last = newest(demand, CHAINED)
+            rows = rows_of(last)
+            if mode_of(rows) == "open":
+                rows = None
+            else:
+                self.demand = last
+        scene = set_up(self.demand, NO_CHANGE, seed, rows)
+        if scene is None:
+            return
+        scene.found = judge(scene.rows, demand.capacity) if found is None else found
+        if demand.capacity is None or demand.capacity > 0:
+            self.present = scene.measured(scene.loads[0], demand.capacity)
+        self.note = _check(scene, self.present)
+        self.scene = scene
+
+
+class Experiment:
+    """A demand under one change: set up once, replayed at any number of sizes."""
+
+    def __init__(
+        self,
+        demand: Demand,
+        change: Change = NO_CHANGE,
+        seed: int = 0,
+        base: "Experiment | None" = None,
+        found: Slowdown | None = None,
+    ) -> None:
+        """To spare what is known: `base`, the same demand without a change; `found` by `judge`."""
+        self.demand = demand
+        self.scene: Scene | None = None
+        self._rows: dict[int, Row] = {}
+        self.record: _Record = _Record(demand, seed, found) if base is None else base.record
+        if self.record.scene is None:
+            return
+        scene = self.record.scene
+        if change != NO_CHANGE:
+            changed = set_up(self.record.demand, change, seed)
+            if changed is None:
+                return
+            changed.found, changed.grade = scene.found, sizing.worst(changed.grade, scene.grade)
+            scene = changed
+        self.scene, self._tail = scene, Tail(scene)
+
+    def at(self, sizes: Sequence[int] | None = None) -> Prediction:
+        """Rows by size; each is replayed once."""
+        if sizes is not None and any(size < 1 for size in sizes):
+            raise ValueError(f"sizes begin at 1, not {min(sizes)}")
+        if self.scene is None:
+            return _nothing(self.demand)
+        chosen = sizes if sizes is not None else _candidates(self.scene)
+        rows = tuple(self._row(self.scene, size) for size in sorted(set(chosen)))
+        return _prediction(self.scene, rows, self.record.present, self.record.note)
+
+    def _row(self, scene: Scene, size: int) -> Row:
+        if size not in self._rows:
+            self._rows[size] = row_of(scene, size, self._tail)
+        return self._rows[size]
 
 
 def _nothing(demand: Demand) -> Prediction:

@@ -54,8 +54,15 @@ class LiveOwner(Protocol):
     def ident(self) -> int:
         """32 bits that tell owners apart."""
 
+    @property
+    def is_carrier(self) -> bool:
+        """Whether it runs libraries' code only, so that it can but hand on what it gets."""
+
     def is_alive(self) -> bool:
         """Whether the task or thread has not ended."""
+
+    def ended_at(self, clock: Callable[[], float]) -> float | None:
+        """When it ended by `clock`; None while it lives, and where the moment was not seen."""
 
 
 class Frame(Protocol):
@@ -83,7 +90,10 @@ class Frame(Protocol):
 
 
 class Use:
-    """What a holder did with its connection. Times in seconds of the recorder's clock."""
+    """What a holder did with its connection. Times in seconds of the recorder's clock.
+
+    Made by the ledger only, which tells the fold to look for them.
+    """
 
     __slots__ = ("began", "busy", "last", "quiet", "statements", "user")
 
@@ -100,6 +110,14 @@ class Use:
         self.quiet = 0.0
         #: Who ran the last statement.
         self.user: LiveOwner | None = None
+
+    def quiet_until(self, end: float) -> float:
+        """The longest time without a statement if nothing happens until `end`."""
+        return self.quiet if self.began is not None else max(self.quiet, end - self.last)
+
+    def busy_until(self, end: float) -> float:
+        """Seconds in statements, the present one included."""
+        return self.busy if self.began is None else self.busy + max(0.0, end - self.began)
 
 
 class Connection:
@@ -150,6 +168,17 @@ def request_of(claim: Claim) -> HttpRequest | None:
 
 
 def is_unreferenced(claim: Claim) -> bool:
-    """Whether nothing refers to its connection any more."""
+    """Whether nothing refers to its connection any more, though it is out.
+
+    A reader may look while the claim is being returned, after which nothing needs to refer to it:
+    so it is asked whether it was returned, and in this order.
+    """
     ref: Callable[[], object | None] | None = claim[REF]
-    return ref is not None and ref() is None
+    return ref is not None and ref() is None and claim[RETURNED] is None
+
+
+def quiet_for(claim: Claim, now: float) -> float:
+    """Seconds without a statement: since the last one, else since the connection came."""
+    use: Use | None = claim[USE]
+    last: float = claim[GOT] if use is None else use.last
+    return max(0.0, now - last) if use is None or use.began is None else 0.0

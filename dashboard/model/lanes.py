@@ -42,10 +42,11 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """The last `seconds` of a pool from `start` (UNIX time) on; at most the busiest lanes.
+    """The `seconds` of a pool from `start` (UNIX time) on; at most the busiest lanes.
 
     `waiting` counts, in equal steps, the callers that waited for `noticeable` seconds or longer.
-    `used` is how many slots were held at any time, listed or not.
+    `used` is how many slots were held at any time, listed or not. Checkouts that ended before
+    `since` (UNIX time) are no longer kept; it is 0 as long as all are.
     """
 
     start: float
@@ -54,4 +55,5 @@ class Lanes:
     waiting: tuple[int, ...] = ()
     noticeable: float = 0.01
     used: int = 0
+    since: float = 0.0
     marks: tuple[Mark, ...] = ()

@@ -5,11 +5,13 @@ from typing import Any, Protocol
 
 from .claim import Claim, Connection, LiveOwner
 from .events import PoolEvent
-from .findings import Advice, Incident, Suspect
+from .findings import Advice, Brief, Incident, Suspect
 from .heat import Heat
 from .history import History
 from .lanes import Lanes
+from .limits import ServerLimit
 from .passage import Passage
+from .period import Period
 from .snapshot import PoolSnapshot, Snapshot, Source
 from .whatif import Prediction
 
@@ -155,6 +157,17 @@ class Facts(Protocol):
     def own_counts(self) -> tuple[int, int] | None:
         """The library's own (used, idle), None where it keeps no count."""
 
+    @property
+    def sees_statements(self) -> bool:
+        """Whether `Sink.using` and `Sink.used` are called for what holders do."""
+
+    def in_use_by(self, lease: int) -> str:
+        """What keeps a connection that is out in use though no statement was told; else empty.
+
+        `listeners`, `a cursor`, `a COPY`, `a statement` (one that the probe did not see begin),
+        `a response`, `a websocket`.
+        """
+
 
 class Reading(Protocol):
     """What pages, stream, API and metrics read; `app` provides it."""
@@ -176,22 +189,43 @@ class Reading(Protocol):
     def suspects(self) -> list[Suspect]:
         """Leak suspects, the most certain first."""
 
-    def advice(self) -> list[Advice]:
-        """What to change, the most severe first."""
+    def advice(self, server: ServerLimit | None = None) -> list[Advice]:
+        """What to change, the most severe first; `server` as somebody entered it."""
+
+    def collecting(self) -> Mapping[str, str]:
+        """Pools of which too little is known for advice about their size, and what there is."""
 
     def incidents(self) -> list[Incident]:
         """Moments when a pool ran out, the latest first."""
 
+    def briefs(self) -> Sequence[Brief]:
+        """The same without their pictures, quick enough for every page."""
+
     def incident(self, number: str) -> Incident | None:
         """One of them by its id; None when it is no longer kept."""
 
-    def history(self, name: str, seconds: float, points: int) -> History:
-        """What a pool did in the last `seconds`, in at most `points` steps."""
+    def history(
+        self, name: str, seconds: float, points: int, until: float | None = None
+    ) -> History:
+        """What a pool did in the `seconds` before `until` (UNIX time), in at most `points` steps.
 
-    def lanes(self, name: str, seconds: float) -> Lanes:
-        """Who held each slot of a pool in the last `seconds`."""
+        Without `until` they end now; the same holds for `lanes` and `heat`.
+        """
 
-    def heat(self, name: str | None, seconds: float, columns: int, measure: str = "wait") -> Heat:
+    def period(self, name: str, start: float, end: float) -> Period | None:
+        """What a pool did between two UNIX times; None when no pool has this name."""
+
+    def lanes(self, name: str, seconds: float, until: float | None = None) -> Lanes:
+        """Who held each slot of a pool in the last `seconds`, as far as it is kept."""
+
+    def heat(
+        self,
+        name: str | None,
+        seconds: float,
+        columns: int,
+        measure: str = "wait",
+        until: float | None = None,
+    ) -> Heat:
         """How waits (`wait`) or holds (`use`) of one pool, or of all, were spread over time."""
 
     def claim(self, number: int) -> Passage | None:
@@ -205,6 +239,19 @@ class Reading(Protocol):
         hold: float = 1.0,
     ) -> Prediction | None:
         """What other sizes would have answered; None when no pool has this name."""
+
+    def what_else(
+        self,
+        name: str,
+        question: str,
+        sizes: Sequence[int] | None = None,
+        site: str = "",
+        server: ServerLimit | None = None,
+    ) -> Prediction | None:
+        """What something else than the size would have changed; None when no pool has this name.
+
+        `question` is one of `what_else.QUESTIONS`, `site` the line that it is about.
+        """
 
     def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:
         """Events after `cursor`: at most `limit` samples and every failure; new cursor, dropped."""

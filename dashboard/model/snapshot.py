@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .backends import Activity, Backend
 from .distribution import EMPTY, Distribution
 from .origin import CallSite, HttpRequest, Owner
 
@@ -35,8 +36,15 @@ class Checkout:
     `last_used` is how long ago its last statement began or ended, 0 while one runs, None when none
     was seen; `quiet_for` the same, counted from the checkout when none was seen. `busy_for` is the
     time in `statements`, `in_statement` for how long the present one has run. `user` ran the last
-    one; `owner_ended_for` is how long ago the owner was seen to have ended. `in_use_by` names what
-    keeps the connection in use without statements: `listeners`, `a cursor`, `a response`.
+    one; `in_use_by` names what keeps the connection in use without statements: `listeners`,
+    `a cursor`, `a response`.
+    `owner_ended_for` is how long ago the owner ended: exact for threads and for tasks that nobody
+    refers to any more, else since it was last known to live (seen by a look, got, used), so that it
+    may be too long, by as much as nobody looked. `handed_over`: it ended at once, without a
+    statement, and ran no code of the application; it only fetched the connection for somebody else
+    (`asyncio.wait_for` before Python 3.12 makes such tasks), so that its end says nothing: the
+    first `user` is the owner. A task of the application that ends at once is not among these: tell
+    it by `held_for - owner_ended_for`.
     `is_adopted`: it was out before the watch began. `is_retired`: the pool gave the connection up
     while it was out, so it no longer takes a slot. `is_unreferenced`: nothing refers to it.
     """
@@ -66,7 +74,10 @@ class Checkout:
     in_statement: float | None = None
     user: Owner | None = None
     owner_ended_for: float | None = None
+    handed_over: bool = False
     in_use_by: str = ""
+    #: What the database server says of this connection; None without `backends=`.
+    backend: Backend | None = None
     #: Numbers of the connections of this pool that its owner holds as well.
     beside: tuple[int, ...] = ()
 
@@ -123,9 +134,11 @@ class CallSiteStats:
     """What one line of the application did with a pool since the watch began.
 
     `share` is its part of all connection time (0..1); `open` counts what it holds at the moment.
-    `quiet_time` is, for each checkout, the longest time without a statement (the whole hold where
-    statements cannot be seen); `busy_time` the seconds in `statements`; `came_back` counts what was
-    a suspect and came back; `nested` checkouts whose owner held one of this pool already.
+    `quiet_time` is, for each of the last checkouts that came back (16,000 to 50,000 as long as
+    somebody looks), the longest time without a statement (the hold if none was seen); `busy_time`
+    the seconds in `statements` of checkouts that came back; `came_back` counts what had been quiet
+    beyond the bound; `nested` requests whose owner held a connection of this pool already, counted
+    as in `Nesting`.
     """
 
     call_site: CallSite
@@ -147,10 +160,11 @@ class CallSiteStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nesting:
-    """Checkouts by owners that held one of the same pool: `depth` at once, by `owners` at once.
+    """Requests by owners that held one of the same pool: `depth` at once, by `owners` at once.
 
     Both are the highest that were seen (Cm and Tn of HikariCP's formula); `outer` is the line that
-    held, `inner` the line that asked for one more.
+    held last, `inner` the line that asked for one more, got or not. What has ended is counted if it
+    is among the last 20,000 requests when somebody looks.
     """
 
     outer: CallSite
@@ -158,6 +172,41 @@ class Nesting:
     count: int
     depth: int
     owners: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopLag:
+    """How late an event loop is on which holders or waiters of `pools` live.
+
+    `lag` is in seconds: of what has not run yet while `is_blocked`, else of what ran late. `name`
+    is that of its thread, `stack` what that thread was seen to do instead, innermost first; empty
+    where nobody could look. `since` is when it began to be late.
+    """
+
+    name: str
+    lag: float
+    since: datetime
+    is_blocked: bool = False
+    stack: tuple[StackFrame, ...] = ()
+    pools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What the health query of a configured pool has seen. Times are float seconds.
+
+    `every` is None for a pool that has none and could not be opened yet. `latency` is that of the
+    last answer, with the wait for a connection; `failing` counts failures since then, `error` says
+    why the last one failed and is empty after an answer.
+    """
+
+    every: float | None = None
+    checks: int = 0
+    failures: int = 0
+    failing: int = 0
+    latency: float | None = None
+    last_ok: datetime | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +263,8 @@ class PoolSnapshot:
     sees_statements: bool = False
     #: The line that made the pool, where it was seen.
     born_at: CallSite | None = None
+    #: Of a pool that is kept by `pool-dashboard serve`.
+    health: Health | None = None
     call_sites: tuple[CallSiteStats, ...] = ()
     since: datetime | None = None
     #: When the picture was taken.
@@ -224,6 +275,8 @@ class PoolSnapshot:
     unmatched: int = 0
     probe_errors: int = 0
     last_probe_error: str | None = None
+    #: The event loop that its holders or waiters wait for, while that is blocked.
+    blocked_by: LoopLag | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,3 +297,7 @@ class Snapshot:
     source: Source
     pools: Mapping[str, PoolSnapshot]
     overhead: Overhead = field(default_factory=Overhead)
+    #: Event loops that are blocked or were within a minute, the latest first; else empty.
+    loops: tuple[LoopLag, ...] = ()
+    #: What the database server says of itself; None without `backends=`.
+    server: Activity | None = None

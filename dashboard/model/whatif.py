@@ -110,7 +110,8 @@ class Prediction:
 
     `collected` and `bursts` are what there is, `checkouts_needed` and `bursts_needed` what p50
     and p95 take. `mode` says how callers were replayed: `open`, `chained`, `closed`, `unknown`.
-    `sentences` are "how this is predicted", `banner` what must be read first.
+    `sentences` are "how this is predicted", `banner` what must be read first. `answer` is there
+    when something else than the size was asked for.
     """
 
     rows: tuple[Row, ...]
@@ -124,6 +125,9 @@ class Prediction:
     offered_load: float | None = None
     imputed_share: float = 0.0
     mode: str = "open"
+    #: What rules that people may have read say of this pool.
+    thumbs: tuple["Thumb", ...] = ()
+    answer: tuple[str, ...] = ()
 
     @property
     def is_enough(self) -> bool:

@@ -194,6 +194,7 @@ def _close(slots: Slots, plain: Any) -> Any:
             return plain(self, *args, **kwargs)
         finally:
             if not was_closed:
+                slots.was_dropped = sys._getframe(1).f_code.co_name == "__del__"
                 slots.was_closed()
 
     return _close

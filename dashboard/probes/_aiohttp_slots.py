@@ -16,27 +16,9 @@ from typing import Any
 
 from ..model.claim import PHASES, REF, Claim, Connection
 from ..model.ports import Sink
+from ._aiohttp_slot import Slot
+from ._aiohttp_uses import Uses
 from .tap import Tap
-
-
-class Slot:
-    """What is known of one connection; called, it answers as a claim's `REF`."""
-
-    __slots__ = ("born", "create_time", "host", "is_lost", "is_out", "number")
-
-    def __init__(
-        self, number: int, host: str, born: float, create_time: float | None = None
-    ) -> None:
-        """`host` is `name:port`, `born` in seconds of the sink's clock."""
-        self.number = number
-        self.host = host
-        self.born = born
-        self.create_time = create_time
-        self.is_out = self.is_lost = False
-
-    def __call__(self) -> "Slot | None":
-        """None once its response was collected without being read or closed."""
-        return None if self.is_lost else self
 
 
 class Slots:
@@ -45,6 +27,7 @@ class Slots:
     def __init__(self, tap: Tap) -> None:
         """Nothing is known yet."""
         self.tap = tap
+        self.uses = Uses(tap)
         self.is_stopped = False
         #: Where each request that waits or connects wants to go, by its identity.
         self.asking: dict[int, Any] = {}
@@ -59,6 +42,8 @@ class Slots:
         self.peeked: tuple[tuple[Any, float], ...] = ()
         #: Whether some asked before the watch: they will hold what nobody asked for.
         self.has_strangers = False
+        #: Whether the garbage collector closed the connector, and nobody before.
+        self.was_dropped = False
 
     def stop(self) -> None:
         """The watch ended: those that still wait are not told of, nothing is kept."""
@@ -73,6 +58,7 @@ class Slots:
             if slot is None:
                 slot = self._new(id(protocol), host)
                 slot.is_out = protocol in connector._acquired
+            self.uses.follow(protocol, slot)
             self._introduce(sink, slot)
             if slot.is_out:
                 sink.adopted(slot.number, slot.number, slot)
@@ -127,6 +113,7 @@ class Slots:
             slot.is_out, slot.is_lost = True, False
             claim[REF] = slot
             sink.got(claim, slot.number, slot.number)
+            self.uses.asks(connection.protocol, slot)
             if self.has_strangers:
                 self._meet(connector)
         except Exception as error:
@@ -167,7 +154,7 @@ class Slots:
                 id(protocol), place(key.host, key.port)
             )
             if slot.is_out:
-                slot.is_out = False
+                slot.is_out = slot.is_asking = False
                 slot.is_lost = is_closed and _is_finalizing()
                 sink.returned(slot.number)
             if is_closed:
@@ -229,6 +216,7 @@ class Slots:
         """Adopt what was got by those who asked before the watch."""
         for protocol, host in connections(connector):
             slot = self.known.get(id(protocol)) or self._met(id(protocol), host)
+            self.uses.follow(protocol, slot)
             if protocol in connector._acquired and not slot.is_out:
                 slot.is_out = True
                 self.tap.sink.adopted(slot.number, slot.number, slot)

@@ -137,12 +137,16 @@ class Reach:
         self._probe = probe
         self._place = place
 
+    def holder(self, pool: Any) -> Any:
+        """The one it is about."""
+        return pool._holders[self._place]
+
     def __call__(self) -> object | None:
         """Two counts and three look-ups; may be called in any thread."""
         pool = self._probe.pool
         if _BARE is None or pool is None:
             return self
-        holder = pool._holders[self._place]
+        holder = self.holder(pool)
         # On its way back, whoever has forgotten it.
         if id(holder) in self._probe.releasing:
             return self

@@ -3,30 +3,24 @@
 None adds an await, and those that the library awaits are plain functions where that will do.
 """
 
-import asyncio
-import contextlib
 import weakref
-from asyncio import Task
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
-from weakref import ref
 
 from ..model.claim import Claim, new_claim
 from ..model.origin import SETTING
 from ..model.ports import Sink
 from ._asyncpg_facts import why_failed
-from .frames import APPLICATION, NOWHERE, Site, kind_of, site_at
-from .owners import NOBODY, TaskOwner, ThreadOwner, of_task
+from ._outwards import awaiting
+from .frames import NOWHERE
+from .owners import NOBODY, TaskOwner, ThreadOwner, of, of_task
 from .sinks import Emitter, Tee
 from .tap import Tap
 
 if TYPE_CHECKING:
     from .asyncpg import Probe
 
-#: Tasks between the one that asks and the application's line that waits for it.
-_LINKS: Final = 8
 #: A task that asyncio makes of `pool.acquire()` itself: it hands the connection on and ends.
 _WRAPPER: Final = "_wrap_awaitable"
 
@@ -54,7 +48,11 @@ def _beginning(probe: "Probe", kind: Any) -> dict[str, Any]:
 
     async def _acquire(self: Any, timeout: float | None) -> Any:  # noqa: ASYNC109 -- the library's
         claim = asked(tap)
-        began = 0.0 if timeout is None else self._loop.time()
+        began = 0.0
+        if timeout is not None:
+            began = self._loop.time()
+            if type(timeout) in {float, int} and timeout < probe.shortest_timeout:
+                probe.shortest_timeout = timeout
         try:
             proxy = await plain_acquire(self, timeout)
         except BaseException as error:
@@ -223,8 +221,8 @@ def asked(tap: Tap) -> Claim:
     try:
         owner: TaskOwner | ThreadOwner = of_task()
         site = tap.locator.search(2)
-        if site is NOWHERE and isinstance(owner, TaskOwner):
-            owner, site = _outwards(owner)
+        if site.is_outside and isinstance(owner, TaskOwner):
+            owner = _taker(owner)
         claim = new_claim(sink.now(), site, owner, SETTING.get())
     except Exception as error:  # The host must not notice.
         sink.broke("origin", error)
@@ -233,61 +231,10 @@ def asked(tap: Tap) -> Claim:
     return claim
 
 
-def _outwards(owner: TaskOwner) -> tuple[TaskOwner, Site]:
-    """The line that waits for a task without one (`gather(pool.fetch(…))`, `wait_for` in 3.11).
-
-    Who waits is the owner only where the task hands the connection on to it.
-    """
+def _taker(owner: TaskOwner) -> TaskOwner:
+    """Who gets the connection: a task that asyncio makes of `pool.acquire()` only hands it on."""
     task = owner.task
-    for _ in range(_LINKS):
-        if task is None:
-            break
-        outer = next(_awaiting(task, _LINKS), None)
-        if outer is not None and getattr(task.get_coro(), "__name__", "") == _WRAPPER:
-            owner = _owner(outer)
-        task = outer
-        frame = None if task is None else _waiting_frame(task)
-        if frame is not None:
-            return owner, site_at(frame, frame)
-    return owner, NOWHERE
-
-
-def _owner(task: "Task[Any]") -> TaskOwner:
-    owner = TaskOwner()
-    owner._task = ref(task)
-    owner.name = task.get_name()
-    owner.ident = (id(task) ^ hash(owner.name)) & 0xFFFFFFFF
+    while task is not None and getattr(task.get_coro(), "__name__", "") == _WRAPPER:
+        task = next(awaiting(task), None)
+        owner = owner if task is None else of(task)
     return owner
-
-
-def _awaiting(future: Any, links: int) -> Iterator["Task[Any]"]:
-    """The tasks that a future will wake, straight or through what asyncio puts between."""
-    for callback, _ in future._callbacks or ():
-        holder = getattr(callback, "__self__", None)
-        group = getattr(holder, "_parent_task", None)
-        for task in (holder, group):
-            if isinstance(task, Task):
-                yield task
-        for link in _links(callback):
-            if links and isinstance(link, asyncio.Future):
-                yield from _awaiting(link, links - 1)
-
-
-def _links(callback: Any) -> Iterator[object]:
-    yield from getattr(callback, "args", ())
-    for cell in getattr(callback, "__closure__", None) or ():
-        with contextlib.suppress(ValueError):  # An empty cell.
-            yield cell.cell_contents
-
-
-def _waiting_frame(task: "Task[Any]") -> FrameType | None:
-    """The innermost frame of the application in a task that is suspended."""
-    found = None
-    coroutine: Any = task.get_coro()
-    while coroutine is not None:
-        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
-        if frame is not None and kind_of(frame.f_code.co_filename) == APPLICATION:
-            found = frame
-        inner = getattr(coroutine, "cr_await", None)
-        coroutine = inner if inner is not None else getattr(coroutine, "gi_yieldfrom", None)
-    return found

@@ -56,6 +56,13 @@ def _classify(filename: str) -> int:
     return LIBRARY if path.startswith(_STDLIB) else APPLICATION
 
 
+def is_installed(filename: str) -> bool:
+    """Whether it is a package's, a pool's layers included; neither Python's own nor ours."""
+    return any(part in os.path.abspath(filename) for part in _INSTALLED) and not (
+        os.path.abspath(filename).startswith(os.path.join(_PACKAGE, ""))
+    )
+
+
 def _distribution(path: str) -> str:
     for part in _INSTALLED:
         _, found, rest = path.partition(part)

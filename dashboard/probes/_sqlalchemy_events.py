@@ -72,9 +72,12 @@ class Events:
 
     @guarded("connect event")
     def _on_connect(self, connection: object, record: Any) -> None:
-        if self._probe.is_stopped or facts.pool_of_record(record) is not self._probe.pool:
+        pool = self._probe.pool
+        if self._probe.is_stopped or pool is None or facts.pool_of_record(record) is not pool:
             return
         self._probe.is_cleared = False
+        # A pool may be watched before an engine is made of it.
+        self._probe.statements.follow(pool)
         # A record that is being made has no such attribute yet.
         self._open[id(connection)] = (id(record), hasattr(record, "finalize_callback"))
         self._probe.tap.sink.created(id(record), self._probe.facts_of(record))

@@ -116,6 +116,15 @@ def kept(pool: Pool) -> list[Any]:
     return [pool._conn] if isinstance(pool, AssertionPool) and pool._conn is not None else []
 
 
+def loops(pool: Pool | None) -> tuple[Any, ...]:
+    """Event loops that the connections in an async pool belong to, as far as drivers say."""
+    if not isinstance(pool, AsyncAdaptedQueuePool):
+        return ()
+    drivers = [getattr(record, "driver_connection", None) for record in kept(pool)]
+    found = {id(loop): loop for each in drivers if (loop := getattr(each, "_loop", None))}
+    return tuple(found.values())
+
+
 def backend_pid(record: Any) -> int | None:
     """The server's process behind a connection, where the driver knows it without asking."""
     try:

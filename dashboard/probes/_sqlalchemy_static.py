@@ -30,10 +30,17 @@ class Fairies:
         lease, before = id(fairy), self._number
         self._number = id(fairy._connection_record)
         if before not in {0, self._number}:
-            self._probe.replaced(before)
+            self._replaced(before)
         set_class(fairy, self._kind)
         self._out.add(lease)
         return weakref.ref(fairy, lambda _: self.give_back(lease))
+
+    def _replaced(self, number: int) -> None:
+        """The pool dropped its record for another; softly invalidated ones are not closed."""
+        if self._probe.events.has_open(number):
+            self._probe.tap.sink.closed(number, "stale")
+        else:
+            self._probe.tap.sink.dropped(number)
 
     def give_back(self, lease: int) -> None:
         """Also called by the garbage collector; only the first time counts."""

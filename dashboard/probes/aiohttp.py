@@ -1,20 +1,18 @@
 """aiohttp connectors, with the sessions on them: one claim for each connection of a request.
 
-A redirect or a retry asks again; a websocket holds its connection until it is closed. The line of
-a request that was wrapped in a task of its own (`asyncio.gather(session.get(…), …)`) is on no
-stack: it is told as `(library)`.
+A redirect or a retry asks again; a websocket holds its connection until it is closed.
 """
 
 import weakref
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
-from aiohttp import BaseConnector, ClientSession, TCPConnector
+from aiohttp import BaseConnector, ClientSession, ClientTimeout, TCPConnector
 
 from ..model.errors import DashboardError
 from ..model.ports import Sink
 from ._aiohttp_hooks import overrides
-from ._aiohttp_slots import Slots, is_busy, place
+from ._aiohttp_slots import Slots, connections, is_busy, place
 from .swap import restore, swap
 from .tap import Tap
 
@@ -64,9 +62,10 @@ class Probe:
         kind = type(connector)
         self.kind = kind.__name__
         self.limited = _missing(connector)
-        base = session._base_url if session is not None else None
-        self.address = place(base.host, base.port) if base is not None else ""
-        self._timeout = session.timeout if session is not None else None
+        self.address = ""
+        self._timeout: ClientTimeout | None = None
+        if session is not None:
+            self.meet(session)
         self._connector = weakref.ref(connector)
         self._slots = Slots(self.tap)
         swap(connector, self, **overrides(self._slots, kind))
@@ -77,6 +76,11 @@ class Probe:
     def is_gone(self) -> bool:
         """Whether the connector was collected."""
         return self._connector() is None
+
+    @property
+    def was_dropped(self) -> bool:
+        """Whether it was collected while it was open: the library closes it then."""
+        return self._slots.was_dropped
 
     def point_at(self, sink: Sink) -> None:
         """From here on everything goes to `sink`."""
@@ -97,6 +101,8 @@ class Probe:
         connector = self._connector()
         if connector is not None:
             restore(connector)
+            for protocol, _ in connections(connector):
+                self._slots.uses.leave(protocol)
 
     def settings(self) -> Mapping[str, object]:
         """Options of the connector and time-outs of the session, as they are in force."""
@@ -130,6 +136,26 @@ class Probe:
         if connector is None:
             return None
         return len(connector._acquired), sum(map(len, list(connector._conns.values())))
+
+    @property
+    def sees_statements(self) -> bool:
+        """Whether it can be told when an answer begins and when somebody reads it."""
+        return self._slots.uses.is_seeing
+
+    def in_use_by(self, lease: int) -> str:
+        """`a response` that somebody awaits, or `a websocket`."""
+        return self._slots.uses.kept_by(lease)
+
+    def meet(self, session: ClientSession) -> None:
+        """The connector was there before its session."""
+        if session._base_url is not None:
+            self.address = place(session._base_url.host, session._base_url.port)
+        self._timeout = session.timeout
+
+    def loops(self) -> tuple[Any, ...]:
+        """The event loop that the connector belongs to."""
+        connector = self._connector()
+        return () if connector is None else (connector._loop,)
 
     def hosts(self) -> list[tuple[str, int, int, int]]:
         """Each host as `name:port`: connections in use, idle, and callers without one."""

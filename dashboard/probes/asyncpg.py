@@ -7,7 +7,7 @@ connection goes through its holder's `_release_on_close`, or is replaced by the 
 
 import itertools
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import asyncpg
@@ -16,7 +16,9 @@ from asyncpg.pool import Pool
 from ..model.claim import PHASES, REF, Claim
 from ..model.ports import Sink
 from . import _asyncpg_facts as read
+from ._asyncpg_answers import SELF, Answers
 from ._asyncpg_hooks import of_holder, of_pool, strangers, tell_cleared
+from ._asyncpg_statements import Statements
 from .swap import restore, swap
 from .tap import Tap
 
@@ -27,8 +29,6 @@ LIBRARY: Final = "asyncpg"
 
 #: Before 0.32 the server's closing told nobody, and a connection referred to itself.
 _SILENT: Final = ("connections that the server closes while idle", "lost connections")
-#: Where a pool's own class keeps the pool.
-_SELF: Final = "_pool_dashboard_pool"
 
 
 def pool_of(target: object) -> Pool | None:
@@ -57,12 +57,13 @@ def _quiet(
     return call
 
 
-class Probe:
+class Probe(Answers):
     """One watched pool. It keeps neither the pool nor a connection alive."""
 
     library = LIBRARY
     backend = "PostgreSQL"
     tapped: Any = None
+    shortest_timeout = float("inf")  # Given to `acquire()`; asyncpg limits the release by it too.
 
     def __init__(self, pool: Any, sink: Sink) -> None:
         """Hook `pool`, and its holders if it has them already."""
@@ -86,23 +87,13 @@ class Probe:
         self._opened: dict[int, float] = {}
         self._reaches: dict[int, read.Reach] = {}
         self._is_complete = False
+        self.statements = Statements(self)
         # A pool takes no weak reference, but its class of its own does, and refers to it.
-        swap(pool, self, **{_SELF: pool}, **of_pool(self, type(pool)))
+        swap(pool, self, **{SELF: pool}, **of_pool(self, type(pool)))
         self._class = weakref.ref(type(pool))
         self.hook_holders(pool)
         for holder in pool._holders:
             self.catch_up(holder)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the pool was collected."""
-        return self._class() is None
-
-    @property
-    def pool(self) -> Any:
-        """The pool, None when it is gone or no longer watched."""
-        kind = self._class()
-        return None if kind is None else vars(kind).get(_SELF)
 
     def point_at(self, sink: Sink) -> None:
         """From here on everything goes to `sink`."""
@@ -124,28 +115,11 @@ class Probe:
         self.is_stopped = True
         pool = self.pool
         if pool is not None:
-            delattr(type(pool), _SELF)
+            self.statements.stop(pool)
+            delattr(type(pool), SELF)
             restore(pool)
             for holder in pool._holders:
                 restore(holder)
-
-    def settings(self) -> Mapping[str, object]:
-        """Options of `create_pool` and `connect`, as they are in force; functions by name."""
-        pool = self.pool
-        return self._settings if pool is None else read.settings_of(pool)
-
-    def limits(self) -> tuple[int | None, int | None, int | None]:
-        """`max_size` twice, and `min_size`, below which the pool does not shrink."""
-        return self._limits
-
-    def own_counts(self) -> tuple[int, int] | None:
-        """By `get_size()` and `get_idle_size()`, which look at each holder."""
-        pool = self.pool
-        try:
-            idle = pool.get_idle_size() if pool is not None else 0
-            return (pool.get_size() - idle, idle) if pool is not None else (0, 0)
-        except AttributeError:  # Asked in another thread, just when a connection went.
-            return None
 
     @_quiet
     def hook_holders(self, pool: Any) -> None:
@@ -174,6 +148,7 @@ class Probe:
 
     def _number_of(self, pool: Any, connection: Any) -> int:
         if id(connection) not in self._book:
+            self.statements.follow(connection)
             number = next(self._numbers)
             self._book[id(connection)] = number, pool._generation
             self.tap.sink.known(number, read.facts_of(connection, self.tap.sink.now()))
@@ -192,6 +167,7 @@ class Probe:
     def connected(self, pool: Any, connection: Any, begun: tuple[int, int, float]) -> None:
         """A connection was opened; the holder takes it in the same step, or closes it."""
         number, generation, began = begun
+        self.statements.follow(connection)
         sink, now = self.tap.sink, self.tap.sink.now()
         facts = read.facts_of(connection, now, now - began)
         if "," in self.address:
@@ -216,6 +192,8 @@ class Probe:
                 return
             lease = id(proxy._holder)
             number = self._number_of(proxy._holder._pool, proxy._con)
+            if self.releasing:
+                self.releasing.pop(lease, None)
             if self._opened or self.setting_up:
                 claim[PHASES] = self._phases(lease, number)
             claim[REF] = self._reaches[lease]

@@ -6,16 +6,17 @@ engines run the pool in a greenlet, whose stack ends at its own base: the walk g
 greenlet.
 """
 
-import importlib
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from operator import attrgetter, itemgetter
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import Final
 
 from ._kinds import APPLICATION, INSTALLED, LOOP, kind_of, shown
+from ._outwards import handed_over, waiting
+from ._walks import DEEPEST, getcurrent, inside, stack_from
 
 __all__ = [
     "APPLICATION",
@@ -33,18 +34,11 @@ __all__ = [
     "stack_from",
 ]
 
-_getcurrent: Callable[[], Any] | None
-try:
-    _getcurrent = importlib.import_module("greenlet").getcurrent
-except ImportError:
-    _getcurrent = None
-
 getframe: Final = sys._getframe
 
 #: More distinct call sites than this share one entry.
 MOST_SITES: Final = 4096
 
-_DEEPEST: Final = 60
 _STACK: Final = 24
 _BARREN: Final = 3
 _DEPTHS: Final = 4
@@ -53,7 +47,7 @@ _DEPTHS: Final = 4
 class Site:
     """A call site with the stack that was seen first there; holds code, never frames."""
 
-    __slots__ = ("code", "file", "function", "index", "line", "stack")
+    __slots__ = ("code", "file", "function", "index", "is_outside", "line", "stack")
 
     def __init__(
         self,
@@ -67,6 +61,8 @@ class Site:
         self.code = code
         self.file, self.line, self.function = place
         self.stack = stack
+        #: The line waits for the task or thread that asks, or it has none.
+        self.is_outside = code is None
 
 
 UNKNOWN: Final = Site(0, None, ("", 0, "(before the watch)"))
@@ -79,6 +75,8 @@ SITES: Final[dict[int, Site]] = {site.index: site for site in (UNKNOWN, NOWHERE,
 #: Counting is atomic in C, so that no lock is needed here.
 _numbers: Final = itertools.count(len(SITES))
 
+#: Sites without a line, by what they are called.
+_by_name: dict[str, Site] = {}
 #: By the identity of the code (hashing code objects is slow; a site keeps its code alive).
 _by_code: dict[int, dict[int, Site]] = {}
 _by_line: dict[tuple[int, int], Site] = {}
@@ -110,7 +108,7 @@ class Way:
         try:
             frame = getframe(hook + self.depth)
             if frame.f_code is self.base and frame.f_back is None:
-                frame = self.out(_getcurrent())  # type: ignore[misc]
+                frame = self.out(getcurrent())  # type: ignore[misc]
                 code = frame.f_code
                 site = self.sites[id(code) + frame.f_lasti]
                 if site.code is code:
@@ -176,7 +174,7 @@ class Locator:
                 elif greenlets == 1 and inner is not None:
                     self._remember_way(Way(inner.f_code, depth - 1, steps), frame, site)
                 return site
-            if kind == LOOP or depth > _DEEPEST:
+            if kind == LOOP or depth > DEEPEST:
                 break
             if kind == INSTALLED and nearest is None:
                 if self._barren.get(id(frame.f_code), 0) >= _BARREN:
@@ -211,9 +209,15 @@ class Locator:
         self.way = known[0]
 
     def _without_application(self, nearest: FrameType | None, start: FrameType) -> Site:
-        """An application that is itself installed: the nearest frame that is no pool's."""
+        """Who waits for this; an application that is itself installed; or what runs here."""
+        frames = inside(start)
+        outside = waiting(frames)[:_STACK]
+        if outside:
+            site = site_at(outside[0], None, [*frames[: _STACK - len(outside)], *outside])
+            site.is_outside = True
+            return site
         if nearest is None:
-            return NOWHERE
+            return _named(handed_over(frames), frames)
         if len(self._barren) < MOST_SITES:
             code = id(nearest.f_code)
             self._barren[code] = self._barren.get(code, 0) + 1
@@ -222,53 +226,50 @@ class Locator:
 
 def is_generated(frame: FrameType) -> bool:
     """Whether a library made this code: what a person types without a file is `__main__`."""
-    is_typed = frame.f_code.co_filename.startswith("<")
-    return is_typed and frame.f_globals.get("__name__") != "__main__"
+    return frame.f_code.co_filename[0] == "<" and frame.f_globals.get("__name__") != "__main__"
 
 
-def stack_from(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
-    """The frames from here outwards, and how many greenlets (SQLAlchemy's) were left behind."""
-    current = _getcurrent() if _getcurrent is not None else None
-    left = 0
-    while True:
-        while frame is not None:
-            yield frame, left
-            frame = frame.f_back
-        current = current.parent if current is not None else None
-        if current is None:
-            return
-        frame = current.gr_frame
-        left += 1
-
-
-def site_at(frame: FrameType, start: FrameType | None = None) -> Site:
-    """The site of a frame; the same line gives the same object. The stack begins at `start`."""
+def site_at(
+    frame: FrameType, start: FrameType | None = None, stack: Iterable[FrameType] = ()
+) -> Site:
+    """The site of a frame, one for each line; its stack is `stack`, or begins at `start`."""
     per_code = _by_code.get(id(frame.f_code))
     if per_code is not None:
         site = per_code.get(frame.f_lasti)
         if site is not None:
             return site
-    return _new_site(frame, start)
+    return _new_site(frame, stack or (each for each, _ in stack_from(start)))
 
 
-def _new_site(frame: FrameType, start: FrameType | None) -> Site:
+def _named(name: str, stack: Iterable[FrameType]) -> Site:
+    """A site that has no line, told by its name; `NOWHERE` without one."""
+    if name and name not in _by_name and len(SITES) < MOST_SITES:
+        made = Site(next(_numbers), None, ("", 0, name), _described(stack))
+        site = _by_name.setdefault(name, made)
+        SITES[site.index] = site
+    return _by_name.get(name, NOWHERE)
+
+
+def _new_site(frame: FrameType, stack: Iterable[FrameType]) -> Site:
     if len(SITES) >= MOST_SITES:
         return OTHER
-    code = frame.f_code
-    line = frame.f_lineno
+    code, line = frame.f_code, frame.f_lineno
     per_code = _by_code.setdefault(id(code), {})
     site = _by_line.get((id(code), line))
     if site is None:
-        stack = tuple(_describe(each) for each, _ in islice(stack_from(start), _STACK))
         place = (shown(code.co_filename), line, code.co_qualname)
+        made = Site(next(_numbers), code, place, _described(stack))
         # Threads may meet a line at once: the first one's site is everybody's.
-        site = _by_line.setdefault((id(code), line), Site(next(_numbers), code, place, stack))
+        site = _by_line.setdefault((id(code), line), made)
         SITES[site.index] = site
     per_code[frame.f_lasti] = site
     return site
 
 
+def _described(stack: Iterable[FrameType]) -> tuple[tuple[str, int, str, bool], ...]:
+    return tuple(map(_describe, islice(stack, _STACK)))
+
+
 def _describe(frame: FrameType) -> tuple[str, int, str, bool]:
-    code = frame.f_code
-    is_library = kind_of(code.co_filename) != APPLICATION
-    return shown(code.co_filename), frame.f_lineno, code.co_qualname, is_library
+    code, kind = frame.f_code, kind_of(frame.f_code.co_filename)
+    return shown(code.co_filename), frame.f_lineno, code.co_qualname, kind != APPLICATION

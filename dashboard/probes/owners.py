@@ -1,23 +1,74 @@
-"""Who asked: the running task, else the thread; neither is kept alive."""
+"""Who asked: the running task, else the thread; neither is kept alive.
+
+Each notes when it ends. A thread: when its locals are cleared. A task: when it is collected, which
+is at once unless somebody still refers to it; until then only a look tells that it is done.
+"""
 
 import asyncio
+import itertools
 import sys
 import threading
 from asyncio import Task
+from collections.abc import Callable
+from time import monotonic
+from types import CodeType
 from typing import Any, Final
 from weakref import ref
+
+from ._kinds import LIBRARY, kind_of
 
 #: In C; `current_task` is written in Python before 3.12.
 running_loop: Final = asyncio._get_running_loop
 _get_ident: Final = threading.get_ident
 
+#: Numbers of owners. Not what Python or the system call them: these are used again, and the next
+#: task at the same address with the same name is somebody else.
+_numbers: Final = itertools.count(1)
 
-class TaskOwner:
+Clock = Callable[[], float]
+#: Clocks by which ends are noted beside `monotonic`, and for whom.
+_clocks: tuple[tuple["ref[object]", Clock], ...] = ()
+
+
+def keep_time(whose: object, clock: Clock) -> None:
+    """Note ends by `clock` too, as long as `whose` lives."""
+    global _clocks  # noqa: PLW0603 -- replaced as a whole: it is read while garbage is collected
+    if clock is not monotonic:
+        living = [each for each in _clocks if each[0]() is not None]
+        _clocks = (*living, (ref(whose), clock))
+
+
+class _Mortal:
+    """Somebody who ends."""
+
+    __slots__ = ("_ends",)
+    #: The time of the end by the identity of the clock.
+    _ends: dict[int, float] | None
+
+    def end(self, _: object = None) -> None:
+        """Called by the garbage collector, or in a thread that ends: never raises."""
+        try:
+            if self._ends is None:
+                self._ends = ends = {id(monotonic): monotonic()}
+                for whose, clock in _clocks:
+                    if whose() is not None:
+                        ends[id(clock)] = clock()
+        except Exception:  # noqa: S110 -- a clock that fails: then only a look tells
+            pass
+
+    def ended_at(self, clock: Clock) -> float | None:
+        """When it ended by `clock`; None while it lives, and where the moment was not seen."""
+        return None if self._ends is None else self._ends.get(id(clock))
+
+
+class TaskOwner(_Mortal):
     """A task by name and number."""
 
-    __slots__ = ("_task", "ident", "name")
+    __slots__ = ("_code", "_task", "ident", "name")
     kind: Final = "task"
     _task: "ref[Task[Any]]"
+    #: What the task runs; None where that is not written in Python.
+    _code: CodeType | None
     name: str
     ident: int
 
@@ -26,21 +77,31 @@ class TaskOwner:
         """The task, None once it is gone."""
         return self._task()
 
+    @property
+    def is_carrier(self) -> bool:
+        """Whether it runs no code of the application, so that it can only hand on what it gets.
+
+        `asyncio.wait_for(engine.connect().start(), 5)` makes one before Python 3.12.
+        """
+        return self._code is not None and kind_of(self._code.co_filename) == LIBRARY
+
     def is_alive(self) -> bool:
         """Whether it has not finished."""
         task = self._task()
         return task is not None and not task.done()
 
 
-class ThreadOwner:
+class ThreadOwner(_Mortal):
     """A thread; one object serves all its checkouts."""
 
     __slots__ = ("_thread", "ident", "name")
     kind: Final = "thread"
+    is_carrier: Final = False
 
     def __init__(self, ident: int, thread: threading.Thread | None) -> None:
         """`thread` is None for a thread that Python did not start."""
-        self.ident = ident & 0xFFFFFFFF
+        self._ends = None
+        self.ident = next(_numbers) & 0xFFFFFFFF
         self.name = thread.name if thread is not None else f"thread-{ident}"
         self._thread = ref(thread) if thread is not None else None
 
@@ -49,7 +110,7 @@ class ThreadOwner:
         if self._thread is None:
             return True
         thread = self._thread()
-        return thread is not None and thread.is_alive()
+        return self._ends is None and thread is not None and thread.is_alive()
 
 
 class Nobody:
@@ -59,13 +120,29 @@ class Nobody:
     kind: Final = "unknown"
     name: Final = ""
     ident: Final = 0
+    is_carrier: Final = False
 
     def is_alive(self) -> bool:
         """Nothing is known of it."""
         return True
 
+    def ended_at(self, _: Clock) -> None:
+        """Nothing is known of it."""
+
 
 NOBODY: Final = Nobody()
+
+
+class _End:
+    """Goes with what refers to it, and tells."""
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+
+    def __del__(self) -> None:
+        self._tell()
 
 
 class _PerThread(threading.local):
@@ -74,7 +151,10 @@ class _PerThread(threading.local):
     def __init__(self) -> None:
         ident = _get_ident()
         # Not current_thread(): that would register a dummy for a foreign thread, for good.
-        self.owner = ThreadOwner(ident, threading._active.get(ident))  # type: ignore[attr-defined]
+        thread = threading._active.get(ident)  # type: ignore[attr-defined]
+        self.owner = ThreadOwner(ident, thread)
+        # A foreign thread goes on when Python forgets it.
+        self.end = _End(self.owner.end) if thread is not None else None
 
 
 per_thread: Final = _PerThread()
@@ -87,9 +167,10 @@ else:
     tasks: Final[Any] = (None,)
     _current_task = asyncio.current_task
 
-#: Owners by the identity of their tasks, for tasks that ask again: making one takes 4,000.
+#: Owners by the identity of their tasks, for tasks that ask again: making one takes 5,000.
 _owners: Final[dict[int, TaskOwner]] = {}
-_MOST: Final = 1024
+#: More tasks than this that live at once are forgotten, and get a number anew: 3 MB.
+_MOST: Final = 8192
 
 
 def asker() -> TaskOwner | ThreadOwner:
@@ -108,13 +189,33 @@ def asker() -> TaskOwner | ThreadOwner:
 of_task: Final = asker
 
 
+def of(task: "Task[Any]") -> TaskOwner:
+    """The owner that a task is."""
+    owner = _owners.get(id(task))
+    return owner if owner is not None and owner._task() is task else _new_owner(task)
+
+
 def _new_owner(task: "Task[Any]") -> TaskOwner:
     owner = TaskOwner()
-    owner._task = ref(task)
+    owner._ends = None
+    key = id(task)
+
+    def ended(_: object) -> None:
+        owner.end()
+        _owners.pop(key, None)
+
+    # A circle until the task is gone: an owner that nobody else needs must hear of that.
+    owner._task = ref(task, ended)
+    owner._code = getattr(task.get_coro(), "cr_code", None) or _code_of(task)
     owner.name = task.get_name()
-    # Ids are used again, names need not be unique: together they nearly are.
-    owner.ident = (id(task) ^ hash(owner.name)) & 0xFFFFFFFF
+    owner.ident = next(_numbers) & 0xFFFFFFFF
     if len(_owners) >= _MOST:
         _owners.clear()
-    _owners[id(task)] = owner
+    _owners[key] = owner
     return owner
+
+
+def _code_of(task: "Task[Any]") -> CodeType | None:
+    """Of a coroutine that is a generator: asyncio makes these before Python 3.12."""
+    code: CodeType | None = getattr(task.get_coro(), "gi_code", None)
+    return code

@@ -19,6 +19,7 @@ from ..model.ports import Sink
 from . import _sqlalchemy_facts as facts
 from ._sqlalchemy_events import Events, guarded
 from ._sqlalchemy_hooks import overrides, trim, why_failed
+from ._sqlalchemy_statements import Statements
 from ._sqlalchemy_static import Fairies
 from .swap import restore, swap
 from .tap import Tap
@@ -69,6 +70,9 @@ class Probe:
         self.late: set[int] = set()
         self.events = Events(self)
         self.fairies = Fairies(self)
+        self.statements = Statements(self)
+        #: By identity.
+        self.records: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._hook(pool)
         self.events.listen(pool)
         self.adopt(sink)
@@ -89,6 +93,7 @@ class Probe:
         for pool in self._alive():
             restore(pool)
             self.events.remove(pool)
+        self.statements.stop()
 
     def settings(self) -> Mapping[str, object]:
         """Options of `create_engine`, as they are in force."""
@@ -99,9 +104,28 @@ class Probe:
         """Size, max and idle_min; None where there is no bound."""
         return facts.limits(self.pool)
 
+    def loops(self) -> tuple[Any, ...]:
+        """Event loops that idle connections belong to."""
+        return facts.loops(self.pool)
+
     def own_counts(self) -> tuple[int, int] | None:
         """The pool's own (used, idle)."""
         return facts.own_counts(self.pool)
+
+    @property
+    def sees_statements(self) -> bool:
+        """Whether an engine has it; what goes straight to the driver is not told."""
+        return self.statements.is_seeing
+
+    def in_use_by(self, lease: int) -> str:
+        """`a cursor`, `listeners`, or `a statement` that was not told."""
+        return self.statements.kept_by(lease)
+
+    def meet(self, engine: Engine) -> None:
+        """The pool was there before its engine."""
+        if (pool := self.pool) is not None and not self.is_stopped:
+            self.backend, self.address = facts.place(engine, pool)
+            self.statements.follow(pool)
 
     def point_at(self, sink: Sink) -> None:
         """From here on everything goes to `sink`: hooks are made for their sink."""
@@ -145,6 +169,7 @@ class Probe:
                 self.limited = (*self.limited, "everything: the probe failed and was stopped")
                 for pool in self._alive():
                     restore(pool)
+                self.statements.stop()
                 kind = type(error).__name__
                 _log.warning("no longer watching a %s: %s at %s", self.kind, kind, where)
 
@@ -190,13 +215,6 @@ class Probe:
         except Exception as error:
             self.broke("detach", error)
         return True
-
-    def replaced(self, number: int) -> None:
-        """A StaticPool dropped its record for another; softly invalidated ones are not closed."""
-        if self.events.has_open(number):
-            self.tap.sink.closed(number, "stale")
-        else:
-            self.tap.sink.dropped(number)
 
     @guarded("return")
     def settle(self, pool: Pool, record: Any) -> None:
@@ -259,6 +277,7 @@ class Probe:
         self.tap.sink.cleared()
 
     def _hook(self, pool: Pool) -> None:
+        self.statements.follow(pool)
         swap(pool, self, **overrides(self, pool))
         self._pools = [each for each in self._pools if each() is not None]
         self._pools.append(weakref.ref(pool))
@@ -269,6 +288,7 @@ class Probe:
     def facts_of(self, record: Any, age: float = 0.0) -> Connection:
         """What is known of a record's connection."""
         is_open = record.dbapi_connection is not None
+        self.records[id(record)] = record
         now = self.tap.sink.now()
         connection = Connection(
             now - age if is_open else now,

@@ -7,7 +7,7 @@ that is cheaper. The figures are callgrind instructions for one claim.
 import sys
 from operator import sub
 from struct import unpack
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..model.claim import (
     ASKED,
@@ -18,7 +18,10 @@ from ..model.claim import (
     REASON,
     RETURNED,
     SITE,
+    USE,
     Claim,
+    LiveOwner,
+    Use,
 )
 from .ledger import WIDTH
 from .trace import Trace
@@ -28,6 +31,14 @@ _LITTLE: Final = sys.byteorder == "little"
 _TOP: Final = 6 if _LITTLE else 0
 _LOW: Final = 0 if _LITTLE else 2
 _MOST_NUMBERS: Final = 0xFFFF
+
+
+class Packed(NamedTuple):
+    """Columns of a batch as the trace keeps them."""
+
+    sites: bytes
+    waits: bytes
+    holds: bytes
 
 
 class Batch:
@@ -55,12 +66,22 @@ class Batch:
         """How many claims there are."""
         return len(self.asks)
 
+    @property
+    def owners(self) -> list[LiveOwner]:
+        """Who asked."""
+        return self._rows[OWNER : self._end : WIDTH]
+
+    @property
+    def uses(self) -> list[Use | None]:
+        """What each did with its connection; only asked for once there was a statement."""
+        return self._rows[USE : self._end : WIDTH]
+
     def claim(self, place: int) -> Claim:
         """One claim, as it was."""
         return self._rows[place * WIDTH : (place + 1) * WIDTH]
 
-    def enter(self, trace: Trace, connections: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Append to the trace; answer site and bucket (`words`) of each wait and each hold.
+    def enter(self, trace: Trace, connections: int) -> Packed:
+        """Append to the trace; answer its columns of sites, waits and holds.
 
         `connections`: how many the pool has opened; only the low 16 bits of a number are kept.
         """
@@ -70,10 +91,10 @@ class Batch:
         numbers = [each.number for each in rows[CONNECTION:end:WIDTH]]
         if connections > _MOST_NUMBERS:
             numbers = [number & _MOST_NUMBERS for number in numbers]
-        _, waited, held, sites, *_ = trace.extend(
+        _, waits, packed_holds, sites, *_ = trace.extend(
             count, self.asks, self.waits, holds, self.indexes, idents, numbers, bytes(count)
         )
-        return words(sites, waited), words(sites, held)
+        return Packed(sites, waits, packed_holds)
 
 
 def words(sites: bytes, values: bytes) -> tuple[int, ...]:

@@ -2,16 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 from ..model.claim import ASKED, GOT, SITE
 from ..model.distribution import Distribution, buckets_of
 from ..model.heat import Heat
-from .history import SECOND
+from .history import is_fine
 from .pool import PoolRecord
-
-#: Up to this range histograms are ten seconds wide, beyond it a minute.
-_FINE: Final = SECOND[0] * SECOND[1]
 
 
 def of(
@@ -21,20 +17,24 @@ def of(
     seconds: float,
     columns: int,
     measure: str,
+    until: float | None = None,
 ) -> Heat:
     """`measure` (`wait` or `use`) of all records together, in at most `columns` steps.
 
-    Steps begin at multiples of their length, so that a column does not change while it moves.
+    They end at `until`, a time of the clock, or now, and begin at multiples of their length, so
+    that a column does not change while it moves.
     """
-    step = 10.0 if seconds <= _FINE else 60.0
+    end = now if until is None else min(until, now)
+    by_second = is_fine(seconds, now - end)
+    step = 10.0 if by_second else 60.0
     steps = max(1, int(seconds / step))
     group = -(-steps // max(1, columns))
     width = step * group
-    newest = int(now / width)
+    newest = int(end / width)
     numbers = range(newest - steps // group + 1, newest + 1)
     sums: dict[int, Counter[int]] = {number: Counter() for number in numbers}
     for record in records:
-        past = record.past.fine if seconds <= _FINE else record.past.coarse
+        past = record.past.fine if by_second else record.past.coarse
         for number in numbers:
             if (number + 1) * width > record.since:
                 found = past[measure].between(number * width, (number + 1) * width)
@@ -57,6 +57,7 @@ def _add_held(record: PoolRecord, width: float, sums: dict[int, Counter[int]]) -
 
 
 def _waits(record: PoolRecord) -> Iterator[tuple[float, float]]:
-    for claim in list(record.ledger.open.values()):
+    ledger = record.ledger
+    for claim in (*list(ledger.open.values()), *list(ledger.retired.values())):
         if claim[SITE].index:
             yield claim[GOT], max(0.0, claim[GOT] - claim[ASKED])

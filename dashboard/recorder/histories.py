@@ -1,16 +1,12 @@
 """A pool's past as series of equal steps, ready to draw."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from ..model.claim import ASKED, GOT, SITE
 from ..model.distribution import Distribution
 from ..model.history import History
-from .history import MINUTE, SECOND, Counters, Histograms, levels
+from .history import Counters, Histograms, is_fine, levels
 from .pool import PoolRecord
-
-_FINE: Final = SECOND[0] * SECOND[1]
-_COARSE: Final = MINUTE[0] * MINUTE[1]
 
 
 def of(
@@ -19,18 +15,25 @@ def of(
     wall: Callable[[float], float],
     seconds: float,
     points: int,
+    until: float | None = None,
 ) -> History:
-    """The last `seconds` in at most `points` steps of whole seconds; up to 15 min by the second."""
-    is_fine = seconds <= _FINE
-    counters = record.past.seconds if is_fine else record.past.minutes
-    histograms = record.past.fine if is_fine else record.past.coarse
-    seconds = min(seconds, _FINE if is_fine else _COARSE)
-    steps = max(1, int(seconds / counters.step))
+    """The last `seconds` in at most `points` steps of whole seconds; up to 15 min by the second.
+
+    They end at `until`, a time of the clock, or now; of what is no longer kept nothing is told.
+    """
+    end = now if until is None else min(until, now)
+    by_second = is_fine(seconds, now - end)
+    counters = record.past.seconds if by_second else record.past.minutes
+    histograms = record.past.fine if by_second else record.past.coarse
+    later = int(now / counters.step) - int(end / counters.step)
+    steps = min(max(1, int(seconds / counters.step)), counters.length - later)
+    if steps < 1:
+        return History(start=wall(end - seconds), step=counters.step)
     group = max(1, -(-steps // max(1, points)))
     steps -= steps % group
-    series = _Series(record, counters, now, steps)
+    series = _Series(record, counters, now, steps, later)
     step = counters.step * group
-    start = (int(now / counters.step) + 1) * counters.step - steps * counters.step
+    start = (int(end / counters.step) + 1) * counters.step - steps * counters.step
     ends = [start + step * (place + 1) for place in range(steps // group)]
     waits = [_percentiles(histograms["wait"], end - step, end) for end in ends]
     uses = [_percentiles(histograms["use"], end - step, end) for end in ends]
@@ -50,24 +53,38 @@ def of(
 
 
 class _Series:
-    """Counts of each step; what has not ended yet is added from the ledger."""
+    """Counts of each step; what has not ended yet is added from the ledger.
 
-    def __init__(self, record: PoolRecord, counters: Counters, now: float, steps: int) -> None:
+    Levels are counted back from now, also over the `later` steps that are not shown.
+    """
+
+    def __init__(
+        self, record: PoolRecord, counters: Counters, now: float, steps: int, later: int
+    ) -> None:
         self._counters = counters
         self._now = now
-        self._steps = steps
+        self._shown = steps
+        self._steps = steps + later
         ledger = record.ledger
         self._held = list(ledger.open.values())
+        self._retired = list(ledger.retired.values())
+        self._given_up = list(ledger.given_up.values())
         self._waiting = list(ledger.pending.values())
 
     def counts(self, kind: str) -> list[int]:
+        return self._counts(kind)[: self._shown]
+
+    def _counts(self, kind: str) -> list[int]:
         counts = self._counters.last(kind, self._now, self._steps)
+        out = [*self._held, *self._retired]
         if kind == "got":
-            self._add(counts, [claim[GOT] for claim in self._held])
+            self._add(counts, [claim[GOT] for claim in out])
+        elif kind == "returned":
+            self._add(counts, self._given_up)
         elif kind == "answered":
-            self._add(counts, [claim[GOT] for claim in self._held if claim[SITE].index])
+            self._add(counts, [claim[GOT] for claim in out if claim[SITE].index])
         elif kind == "asked":
-            own = [claim[ASKED] for claim in self._held if claim[SITE].index]
+            own = [claim[ASKED] for claim in out if claim[SITE].index]
             self._add(counts, [*own, *(claim[ASKED] for claim in self._waiting)])
         return counts
 
@@ -79,10 +96,13 @@ class _Series:
                 counts[place] += 1
 
     def used(self) -> list[int]:
-        return levels(len(self._held), self.counts("got"), self.counts("returned"))
+        return self._levels(len(self._held), "got", "returned")
 
     def pending(self) -> list[int]:
-        return levels(len(self._waiting), self.counts("asked"), self.counts("answered"))
+        return self._levels(len(self._waiting), "asked", "answered")
+
+    def _levels(self, now: int, up: str, down: str) -> list[int]:
+        return levels(now, self._counts(up), self._counts(down))[: self._shown]
 
 
 def _last(values: Sequence[int], group: int) -> tuple[int, ...]:

@@ -26,8 +26,18 @@ KINDS: Final = (
 )
 SECOND: Final = (1.0, 900)
 MINUTE: Final = (60.0, 360)
+#: Seconds that steps of a second go back.
+FINE: Final = SECOND[0] * SECOND[1]
 #: Bytes of all counters of one pool.
 COUNTERS_MEMORY: Final = (SECOND[1] + MINUTE[1]) * len(KINDS) * 4
+
+
+def is_fine(seconds: float, ago: float) -> bool:
+    """Whether steps of a second serve for `seconds` that ended so long `ago`.
+
+    Of a moment in the past half of them is enough: finer, if shorter.
+    """
+    return seconds <= FINE and FINE - ago >= (seconds / 2 if ago else seconds)
 
 
 class Counters:
@@ -165,6 +175,12 @@ class Past:
                 self.seconds.count(kind, second, end - start)
                 self.minutes.count(kind, second // 60, end - start)
             start = end
+
+    def move(self, kind: str, counted: float, time: float) -> None:
+        """Count one at another time than it was counted."""
+        for ring in (self.seconds, self.minutes):
+            ring.count(kind, int(counted / ring.step), -1)
+        self.count(kind, [time])
 
     def measure(self, name: str, at: float, counts: Mapping[int, int]) -> None:
         """Add counts by bucket at a time."""

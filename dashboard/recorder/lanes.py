@@ -1,8 +1,10 @@
-"""The last minute of a pool, slot by slot, from the trace and from what is still out."""
+"""A minute of a pool, slot by slot, from the trace and from what is still out."""
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from math import inf
 from operator import add
 from typing import Final, NamedTuple
@@ -41,21 +43,28 @@ def of(
     wall: Callable[[float], float],
     sites: Mapping[int, Frame],
     seconds: float,
+    until: float | None = None,
 ) -> Lanes:
-    """CPU: about 10 ms with 10,000 checkouts in the range, 60 ms with 100,000."""
+    """CPU: about 10 ms with 10,000 checkouts in the range, 60 ms with 100,000.
+
+    They end at `until`, a time of the clock, or now; what was out then is drawn as it was then.
+    """
+    now = now if until is None else min(until, now)
     start = now - seconds
-    rows = _within(record.trace.newest(len(record.trace)), start)
-    held = list(record.ledger.open.values())
+    remembered = record.trace.newest(len(record.trace))
+    rows = _within(remembered, start)
+    if until is not None:
+        rows = _before(rows, now)
     by_connection = _pieces(rows, start, seconds * _CELL)
     drawn = {
         number: _bars(pieces, rows, start, _Names(record, sites))
         for number, pieces in _thinned(by_connection, seconds * _CELL).items()
     }
-    for claim in held:
-        number = claim[CONNECTION].number & _WORD
-        drawn.setdefault(number, []).append(_open_bar(claim, start, now))
+    if until is not None:
+        drawn = {number: _as_of(bars, seconds) for number, bars in drawn.items()}
+    _add_held(drawn, record, start, now)
     alive = {each.number & _WORD for each in list(record.ledger.connections.values())}
-    lanes = _slots(drawn, alive)
+    lanes = _slots({number: bars for number, bars in drawn.items() if bars}, alive)
     return Lanes(
         start=wall(start),
         seconds=seconds,
@@ -63,7 +72,23 @@ def of(
         waiting=_waiting(rows, record, start, now),
         noticeable=_NOTICEABLE,
         used=len(lanes),
+        since=_since(record, remembered, wall),
     )
+
+
+def _add_held(drawn: dict[int, list[Bar]], record: PoolRecord, start: float, now: float) -> None:
+    """What is out is not in the trace yet."""
+    ledger = record.ledger
+    for claim in list(ledger.open.values()):
+        if claim[GOT] <= now:
+            bar = _open_bar(claim, start, now)
+            drawn.setdefault(claim[CONNECTION].number & _WORD, []).append(bar)
+    # What the pool gave up took a slot until then.
+    for lease, claim in list(ledger.retired.items()):
+        end = min(ledger.given_up.get(lease, now), now)
+        if start < end and claim[GOT] <= now:
+            bar = replace(_open_bar(claim, start, end), is_open=False)
+            drawn.setdefault(claim[CONNECTION].number & _WORD, []).append(bar)
 
 
 def busiest(lanes: Sequence[Lane], most: int) -> tuple[Lane, ...]:
@@ -85,6 +110,30 @@ def _within(rows: Rows, start: float) -> Rows:
         else:
             end = middle
     return Rows._make(column[first:last] for column in rows)
+
+
+def _before(rows: Rows, end: float) -> Rows:
+    """Rows that were asked for before `end`."""
+    chosen = [asked < end for asked in rows.asked]
+    return Rows._make(array(each.typecode, compress(each, chosen)) for each in rows)
+
+
+def _as_of(bars: Iterable[Bar], seconds: float) -> list[Bar]:
+    """Without what came later; what was out at the end is open."""
+    return [
+        bar
+        if bar.end <= seconds
+        else replace(bar, end=seconds, hold=seconds - bar.begin, is_open=True)
+        for bar in bars
+        if bar.begin < seconds
+    ]
+
+
+def _since(record: PoolRecord, rows: Rows, wall: Callable[[float], float]) -> float:
+    """When the oldest checkout of the trace ended, once others had to go."""
+    if not rows.asked or record.checkins + record.failures.total() <= len(rows.asked):
+        return 0.0
+    return wall(rows.asked[0] + rows.wait[0] + rows.hold[0])
 
 
 def _pieces(rows: Rows, start: float, cell: float) -> dict[int, list[_Piece]]:
@@ -219,11 +268,13 @@ def _waiting(rows: Rows, record: PoolRecord, start: float, now: float) -> tuple[
         for asked, wait in zip(rows.asked, rows.wait, strict=True)
         if wait >= _NOTICEABLE
     ]
-    waits += [(claim[ASKED], claim[GOT]) for claim in list(record.ledger.open.values())]
-    waits += [(claim[ASKED], now) for claim in list(record.ledger.pending.values())]
+    ledger = record.ledger
+    for table in (ledger.open, ledger.retired):
+        waits += [(claim[ASKED], claim[GOT]) for claim in list(table.values())]
+    waits += [(claim[ASKED], now) for claim in list(ledger.pending.values())]
     changes = [0] * (_STEPS + 1)
     for begin, end in waits:
-        if end >= start and end - begin >= _NOTICEABLE:
+        if begin < now and end >= start and end - begin >= _NOTICEABLE:
             changes[max(0, int((begin - start) / step))] += 1
             changes[min(_STEPS, int((end - start) / step) + 1)] -= 1
     level, levels = 0, []

@@ -5,7 +5,7 @@ each method is a few atomic operations on dicts, takes no lock and does not rais
 adds to statistics is folded in later, a batch at a time.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -20,27 +20,29 @@ from ..model.claim import (
     RETURNED,
     USE,
     Claim,
-    Connection,
     Frame,
     LiveOwner,
     Use,
     is_unreferenced,
     new_claim,
 )
+from .connections import Connections
 
 #: Claims that are folded together: few enough that the host's thread is not held for long and
 #: that little waits unseen, enough that what a batch costs as such is spread over many.
-BATCH: Final = 512
-#: Values of one claim in `Ledger.rows`, and its length when a batch is complete.
+BATCH: Final = 256
+#: Values of one claim in `Ledger.rows`.
 WIDTH: Final = USE + 1
-FULL: Final = BATCH * WIDTH
+#: The length of `rows` from which on a batch is taken from its begin. More than half has to stay,
+#: else the list gives back its memory and grows again step by step: 500 instructions a claim.
+FULL: Final = (2 * BATCH + BATCH // 2) * WIDTH
 #: A probe that failed so often stops itself.
 PATIENCE: Final = 10
-_RARE: Final = 1000
+_MOST_LATE: Final = 1000
 
 
-def _go_on() -> None:
-    """Nobody wants to know that the probe failed for good."""
+def _go_on(*_: object) -> None:
+    """Nobody wants to know."""
 
 
 class Strangers(Protocol):
@@ -55,26 +57,27 @@ class Strangers(Protocol):
         """Its owner."""
 
 
-class Ledger:
+class Ledger(Connections):
     """The live tables of one pool."""
 
     def __init__(
         self, clock: Callable[[], float], fold: Callable[[], object], strangers: Strangers
     ) -> None:
         """`fold` takes what has ended; it is called on the host's path, so it must be quick."""
-        self.now = clock
+        super().__init__(clock, fold)
         self.live = self
-        self._fold = fold
         self._strangers = strangers
         #: Called once, when the probe has failed `PATIENCE` times.
         self.give_up: Callable[[], None] = _go_on
+        #: Called with a claim that timed out while it still waits.
+        self.timed_out: Callable[[Claim], None] = _go_on
         #: Claims that wait, by identity, in the order in which they asked.
         self.pending: dict[int, Claim] = {}
-        #: Claims that hold, by lease.
-        self.open: dict[int, Claim] = {}
-        #: Claims that hold a connection which the pool has given up, by lease.
+        #: Claims that hold a connection which the pool has given up, by lease; and since when.
         self.retired: dict[int, Claim] = {}
-        self.connections: dict[int, Connection] = {}
+        self.given_up: dict[int, float] = {}
+        #: For those that were returned: when the pool gave them up, and when they were.
+        self.late: deque[tuple[float, float]] = deque(maxlen=_MOST_LATE)
         #: Claims that were returned, until they are folded; and those that failed.
         self.ended: deque[Claim] = deque()
         self.failures: deque[Claim] = deque()
@@ -84,25 +87,21 @@ class Ledger:
         self.rows: list[Any] = []
         #: Length of `rows` from which on `look` has to be called.
         self.full = FULL
-        #: What happens seldom: time, event, number of the connection, reason, its facts.
-        self.rare: deque[tuple[float, str, int, str | None, Connection | None]]
-        self.rare = deque(maxlen=_RARE)
-        self.create_times: deque[tuple[float, float]] = deque()
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: the process was forked. The tables stay the same objects."""
-        for table in (self.pending, self.open, self.retired, self.connections):
-            table.clear()
+        super().reset()
+        self.pending.clear()
+        self.retired.clear()
+        self.given_up.clear()
         self.rows.clear()
-        for queue in (self.ended, self.failures, self.rare, self.create_times):
+        for queue in (self.ended, self.failures, self.late):
             queue.clear()
         self.state = "open"
-        self.peak = 0
-        self.peak_at: float | None = None
-        self.numbered = self.created_count = 0
-        self.detached_count = self.unmatched = self.errors = 0
-        self.closed_by: Counter[str] = Counter()
+        #: Whether a statement was ever seen: else no batch need be searched for `Use`.
+        self.has_uses = False
+        self.unmatched = self.errors = 0
         self.last_error: str | None = None
 
     def asked(self, claim: Claim) -> None:
@@ -135,10 +134,12 @@ class Ledger:
                 is_current = False
             if phases is not None:
                 claim[PHASES] = {**(claim[PHASES] or {}), **phases}
-            claim[RETURNED] = self.now()
             if is_unreferenced(claim):
                 claim[REASON] = LOST
+            claim[RETURNED] = now = self.now()
             self.ended.append(claim)
+            if not is_current:
+                self.late.append((self.given_up.pop(lease, now), now))
             if len(self.ended) >= BATCH:
                 self._fold()
         except Exception as error:
@@ -153,10 +154,10 @@ class Ledger:
             if claim is None:
                 return
             now = self.now()
-            use = claim[USE]
-            if use is None:
-                use = claim[USE] = Use(claim[GOT])
-            use.quiet = max(use.quiet, now - use.last)
+            use: Use = claim[USE] or self._new_use(claim)
+            quiet = now - use.last
+            if quiet > use.quiet and use.began is None:
+                use.quiet = quiet
             use.began = use.last = now
             use.user = user
             use.statements += 1
@@ -170,23 +171,29 @@ class Ledger:
             if claim is None:
                 return
             now = self.now()
-            use = claim[USE]
-            if use is None:
-                use = claim[USE] = Use(claim[GOT])
+            use: Use = claim[USE] or self._new_use(claim)
             if use.began is not None:
                 use.busy += now - use.began
-            elif took is not None:
-                use.quiet = max(use.quiet, now - took - use.last)
-                use.busy += took
-                use.statements += 1
+            else:
+                use.quiet = max(use.quiet, now - (took or 0.0) - use.last)
+                if took is not None:
+                    use.busy += took
+                    use.statements += 1
             use.began = None
             use.last = now
         except Exception as error:
             self.broke("used", error)
 
+    def _new_use(self, claim: Claim) -> Use:
+        use = claim[USE] = Use(claim[GOT])
+        self.has_uses = True
+        return use
+
     def failed(self, claim: Claim, reason: str, error: str | None) -> None:
         """The claim ends without a connection."""
         try:
+            if reason == "timeout":
+                self.timed_out(claim)
             self.pending.pop(id(claim), None)
             claim[RETURNED] = self.now()
             claim[REASON] = reason
@@ -200,12 +207,6 @@ class Ledger:
     def look(self) -> None:
         """Fold what has ended."""
         self._fold()
-
-    def note_peak(self) -> None:
-        """The highest number in use that was seen."""
-        if len(self.open) > self.peak:
-            self.peak = len(self.open)
-            self.peak_at = self.now()
 
     def withdrawn(self, claim: Claim) -> None:
         """The claim is no checkout of its own."""
@@ -221,60 +222,14 @@ class Ledger:
         self.open[lease] = claim
         self.note_peak()
 
-    def creating(self, connection: int) -> None:
-        """Opening began; it has no number before it is open."""
-        self._note(self.now(), "ConnectionCreated", 0, None, None)
-
-    def created(self, connection: int, facts: Connection) -> None:
-        """A connection is open."""
-        self.created_count += 1
-        self.known(connection, facts)
-        now = self.now()
-        if facts.create_time is not None:
-            self.create_times.append((now, facts.create_time))
-        self._note(now, "ConnectionReady", facts.number, None, facts)
-        # A pool opens what nobody has yet: with the one who asks, this may be the peak.
-        if len(self.open) + 1 > self.peak:
-            self.peak = len(self.open) + 1
-            self.peak_at = now
-
-    def known(self, connection: int, facts: Connection) -> None:
-        """A connection was open before the watch began."""
-        self.numbered += 1
-        facts.number = self.numbered
-        facts.slot = connection
-        self.connections[connection] = facts
-
-    def closed(self, connection: int, reason: str, *, keeps_slot: bool = False) -> None:
-        """A connection is closed."""
-        facts = self.connections.pop(connection, None)
-        self.closed_by[reason] += 1
-        number = facts.number if facts is not None else 0
-        self._note(self.now(), "ConnectionClosed", number, reason, facts)
-        if keeps_slot:
-            self._keep_slot(connection)
-
-    def detached(self, connection: int, *, keeps_slot: bool = False) -> None:
-        """The caller keeps the connection."""
-        facts = self.connections.pop(connection, None)
-        self.detached_count += 1
-        number = facts.number if facts is not None else 0
-        self._note(self.now(), "ConnectionDetached", number, None, facts)
-        if keeps_slot:
-            self._keep_slot(connection)
-
-    def dropped(self, connection: int) -> None:
-        """The pool gave up an empty slot."""
-        facts = self.connections.get(connection)
-        if facts is not None and not facts.is_open:
-            del self.connections[connection]
-
     def cleared(self) -> None:
         """What is out is no longer the pool's; what was idle is closed."""
+        now = self.now()
         self.retired.update(self.open)
+        self.given_up.update(dict.fromkeys(self.open, now))
         self.open.clear()
         self.connections.clear()
-        self._note(self.now(), "PoolCleared", 0, None, None)
+        self._note(now, "PoolCleared", 0, None, None)
 
     def pool_closed(self) -> None:
         """The pool takes no more checkouts."""
@@ -289,20 +244,3 @@ class Ledger:
         if self.errors == PATIENCE:
             self.state = "failed"
             self.give_up()
-
-    def _note(
-        self, at: float, what: str, number: int, reason: str | None, facts: Connection | None
-    ) -> None:
-        self.rare.append((at, what, number, reason, facts))
-        if len(self.rare) >= _RARE // 2:
-            self._fold()
-
-    def _unheard_of(self, connection: int) -> Connection:
-        facts = Connection(self.now())
-        self.known(connection, facts)
-        return facts
-
-    def _keep_slot(self, connection: int) -> None:
-        slot = Connection(self.now())
-        slot.is_open = False
-        self.known(connection, slot)

@@ -2,16 +2,22 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from ..model.claim import ASKED, GOT, OWNER, REASON, RETURNED, SITE, Claim
 from ..model.distribution import buckets_of
+from . import uses
 from .batch import Batch
 from .callsites import CallSites
+from .comebacks import Comebacks
+from .endings import Endings
 from .feed import Feed
 from .history import Past
+from .incidents import BlackBox, Shelf
 from .ledger import BATCH, FULL, WIDTH, Ledger, Strangers
+from .nestings import Nestings
 from .tallies import Tallies
 from .trace import OUTCOMES, Trace
 
@@ -21,24 +27,37 @@ SLOW: Final = 0.1
 _SAMPLES: Final = 5
 _PAUSE: Final = 0.25
 _LOST: Final = 200
+#: Checkouts after which a record looks after its size.
+_GROWTH: Final = 8192
+_CLOSED: Final = 500
 
 
 class PoolRecord:
     """Everything that is known of one pool."""
 
     def __init__(
-        self, name: str, clock: Callable[[], float], feed: Feed, strangers: Strangers
+        self,
+        name: str,
+        clock: Callable[[], float],
+        feed: Feed,
+        strangers: Strangers,
+        shelf: Shelf | None = None,
     ) -> None:
-        """`feed` is shared by all pools of a dashboard."""
+        """`feed` and `shelf` are shared by all pools of a dashboard."""
         self.name = name
         self.feed = feed
         self.now = clock
         self.ledger = Ledger(clock, self.take, strangers)
+        self.box = BlackBox(self, shelf or Shelf())
+        self.ledger.timed_out = self.box.timed_out
+        #: Called on the host's path, after every few thousand checkouts.
+        self.grew: Callable[[PoolRecord], object] | None = None
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: the process was forked."""
         self.ledger.reset()
+        self.box.reset()
         # Only ever tried, never waited for: a batch may be folded by a garbage collector that
         # runs in the middle of another fold.
         self._lock = threading.Lock()
@@ -46,15 +65,24 @@ class PoolRecord:
         self.trace = Trace()
         self.past = Past()
         self.sites = CallSites()
+        self.comebacks = Comebacks()
+        self.nestings = Nestings()
+        self.endings = Endings(self.now)
         self.checkouts = self.checkins = self.lost_count = 0
         self.failures: Counter[str] = Counter()
         self.last_timeout: float | None = None
         self.lost: deque[Claim] = deque(maxlen=_LOST)
+        #: The last connections that were closed: when, why, number, when it was opened.
+        self.closings: deque[tuple[float, str, int, float | None]] = deque(maxlen=_CLOSED)
         #: Histograms since the watch began: wait, use, create and every phase.
         self.lifetime: dict[str, Counter[int]] = {}
         self._tallies = Tallies(self.past, self.sites, self.lifetime)
         self._swept_at = self.since
         self._feed_at = 0.0
+        self._grow_at = _GROWTH
+        #: Bytes when somebody last asked for `memory`, and whether the host had to give some up.
+        self.weight = 0
+        self.was_trimmed = False
 
     def fold(self) -> bool:
         """Take what has ended into the statistics; False when somebody else is at it."""
@@ -67,9 +95,10 @@ class PoolRecord:
     def _fold(self, *, is_read: bool) -> bool:
         if not self._lock.acquire(blocking=False):
             return False
-        ledger = self.ledger
+        ledger, has_grown = self.ledger, False
         try:
             ledger.note_peak()
+            late = len(ledger.late)
             while ledger.ended:
                 ledger.rows.extend(ledger.ended.popleft())
             while ledger.rows and (is_read or len(ledger.rows) >= FULL):
@@ -78,12 +107,41 @@ class PoolRecord:
             self._fold_created()
             self._feed_rare()
             if is_read:
-                self._tallies.settle()
+                self._settle(late)
+            has_grown = self.checkins >= self._grow_at
         except Exception as error:
             ledger.broke("fold", error)
         finally:
             self._lock.release()
+        if has_grown:
+            self._has_grown()
         return True
+
+    def _has_grown(self) -> None:
+        self._grow_at = self.checkins + _GROWTH
+        try:
+            if self.grew is not None:
+                self.grew(self)
+        except Exception as error:
+            self.ledger.broke("growth", error)
+
+    @contextmanager
+    def alone(self, patience: float = 0.0) -> Iterator[bool]:
+        """Whether nobody else folds or looks meanwhile; waits for `patience` seconds for that."""
+        is_mine = self._lock.acquire(timeout=patience) if patience else self._lock.acquire(False)  # noqa: FBT003
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                self._lock.release()
+
+    def _settle(self, late: int) -> None:
+        """What is left to readers. `late`: of so many every claim was folded."""
+        self._tallies.settle()
+        self.sites.turn(self.now())
+        for _ in range(late):
+            given_up, returned = self.ledger.late.popleft()
+            self.past.move("returned", returned, given_up)
 
     def _fold_rows(self, rows: list[Any]) -> None:
         """The first batch; meanwhile others may append."""
@@ -95,21 +153,27 @@ class PoolRecord:
 
     def _fold_batch(self, batch: Batch) -> None:
         count = len(batch)
-        waits, holds = batch.enter(self.trace, self.ledger.numbered)
+        packed = batch.enter(self.trace, self.ledger.numbered)
         self.checkins += count
         # Adopted claims have site 0: nobody saw them ask.
         own = count if all(batch.indexes) else count - batch.indexes.count(0)
         self.checkouts += own
         # Nearly in order already: sorting takes 50 for each, looking for the least 160.
         asks, gots = sorted(batch.asks), sorted(batch.gots)
-        self._tallies.add(batch, waits, holds, gots[0])
+        self._tallies.add(batch, packed, gots[0])
         self.past.count_ordered(("returned",), sorted(batch.ends))
         self._count_began(batch, own, asks, gots)
         # `count` compares identities, 9 instructions each; `any` takes 35.
         if batch.phases.count(None) < count:
             self._add_phases(batch.phases)
-        if batch.reasons.count(None) < count:
+        has_lost = batch.reasons.count(None) < count
+        if has_lost:
             self._note_lost(batch)
+        if has_lost or self.ledger.has_uses:
+            uses.enter(batch, self.sites)
+            self.nestings.note(batch, self.checkins + self.failures.total() - count)
+        if batch.ends[-1] - gots[0] > self.comebacks.least:
+            self.comebacks.look(batch, self.sites)
         self._feed_returned(batch, asks[0])
 
     def _count_began(self, batch: Batch, own: int, asks: list[float], gots: list[float]) -> None:
@@ -146,6 +210,7 @@ class PoolRecord:
             self.sites.of(site.index).failures += 1
             if reason == "timeout":
                 self.last_timeout = at
+                self.box.count(at)
             self.past.count("timeouts" if reason == "timeout" else "errors", [at])
             self.past.count("asked", [asked])
             self.past.count("answered", [at])
@@ -164,7 +229,8 @@ class PoolRecord:
             self._feed_at = now + _PAUSE
             first = max(0, count - _SAMPLES)
         # The batch as a whole may be too short for anybody in it to have waited long.
-        must_look = now - first_asked > SLOW or batch.reasons.count(None) < count
+        has_slow = now - first_asked > SLOW and max(batch.waits) > SLOW
+        must_look = has_slow or batch.reasons.count(None) < count
         shown = [
             place
             for place in (range(first) if must_look else ())
@@ -196,6 +262,8 @@ class PoolRecord:
                 self.past.count("created", [at])
             elif what == "ConnectionClosed":
                 self.past.count("closed", [at])
+                born = None if facts is None else facts.born
+                self.closings.append((at, reason or "", number, born))
             is_kept = reason == "error" or what.startswith("Pool")
             self.feed.add(at, self.name, what, is_kept, None, number, reason, facts)
 
@@ -212,8 +280,21 @@ class PoolRecord:
                 self.feed.add(claim[GOT], self.name, "CheckedOut", is_slow, claim)
 
     @property
+    def bounds(self) -> Mapping[int, float]:
+        """Seconds without a statement that are a suspect, by the index of the call site.
+
+        Set by whoever judges; what was quiet for longer and comes back is counted at its site.
+        """
+        return self.comebacks.bounds
+
+    @bounds.setter
+    def bounds(self, bounds: Mapping[int, float]) -> None:
+        self.comebacks.expect(bounds)
+
+    @property
     def memory(self) -> int:
         """Bytes, estimated."""
         # Of a claim that waits to be folded: its places in the list, and its times.
         waiting = 12 * len(self.ledger.rows)
-        return self.trace.memory + self.past.memory + self.sites.memory + waiting
+        live = waiting + self.nestings.memory + self._tallies.memory
+        return self.trace.memory + self.past.memory + self.sites.memory + live

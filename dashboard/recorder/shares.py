@@ -1,12 +1,12 @@
-"""Who uses a pool: call sites by the connection time that each took."""
+"""Who uses a pool: call sites by the connection time that each took, and those that nest."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ..model.claim import GOT, SITE, Claim, Frame
 from ..model.distribution import Distribution
-from ..model.snapshot import CallSiteStats
-from .callsites import SiteTally
+from ..model.snapshot import CallSiteStats, Nesting
+from .callsites import SiteTally, Uses
 from .plain import call_site, stack
 from .pool import PoolRecord
 
@@ -25,17 +25,25 @@ def call_sites(
     for index, tally in tallies.items():
         totals[index] = totals.get(index, 0.0) + Distribution(tally.use).total
     everything = sum(totals.values()) or 1.0
+    nested = record.nestings.by_inner()
     return tuple(
-        _stats(sites[index], tallies.get(index), count_held[index], totals[index], everything)
+        _stats(
+            sites[index],
+            tallies.get(index),
+            held=count_held[index],
+            total=totals[index],
+            share=totals[index] / everything,
+            nested=nested[index],
+        )
         for index in sorted(totals, key=totals.__getitem__, reverse=True)
     )
 
 
 def _stats(
-    site: Frame, tally: SiteTally | None, held: int, total: float, everything: float
+    site: Frame, tally: SiteTally | None, *, held: int, total: float, share: float, nested: int
 ) -> CallSiteStats:
     tally = tally or SiteTally()
-    use = Distribution(dict(tally.use))
+    use, uses = Distribution(dict(tally.use)), tally.uses or Uses()
     return CallSiteStats(
         call_site=call_site(site),
         stack=stack(site),
@@ -43,8 +51,28 @@ def _stats(
         open=held,
         failures=tally.failures,
         lost=tally.lost,
-        share=total / everything,
+        share=share,
         total_hold=total,
         use_time=use,
         wait_time=Distribution(dict(tally.wait)),
+        quiet_time=Distribution(tally.quiet_time()),
+        statements=uses.statements,
+        busy_time=uses.busy,
+        came_back=tally.came_back,
+        nested=nested,
     )
+
+
+def nestings(record: PoolRecord, sites: Mapping[int, Frame]) -> tuple[Nesting, ...]:
+    """Who asked for one more while holding one; the most frequent first."""
+    found = [
+        Nesting(
+            outer=call_site(sites[outer]),
+            inner=call_site(sites[inner]),
+            count=tally.count,
+            depth=tally.depth,
+            owners=tally.owners,
+        )
+        for (outer, inner), tally in list(record.nestings.tallies.items())
+    ]
+    return tuple(sorted(found, key=lambda each: -each.count))

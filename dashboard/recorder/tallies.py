@@ -1,24 +1,28 @@
 """Waits and holds by call site and bucket, counted quickly and spread over the tables later."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Final
 
-from .batch import Batch
+from .batch import Batch, Packed, words
 from .callsites import CallSites
 from .history import TEN, Past
 
 _BUCKET: Final = 0xFFFF
+#: Batches that wait to be counted: 4,096 checkouts, which a reader counts in 3 ms.
+_MOST: Final = 16
+#: Steps that are counted before their counts are spread.
+_STEPS: Final = 3
 
 Words = tuple[int, ...]
 
 
 class Tallies:
-    """What was measured in the present ten seconds.
+    """What was measured, until the statistics of sites, of the past and of all time have it.
 
-    A pool meets the same sites and buckets again and again, so that one dict is all that the
-    host's path writes; the statistics of sites, of the past and of all time get their share when
-    somebody reads them, or when the ten seconds are over.
+    A pool meets the same sites and buckets again and again, so that one dict is all that is
+    written for a batch. That is done when somebody reads; on the host's path only for what has
+    waited for `_MOST` batches, one for each that comes: its thread is never held for long.
     """
 
     def __init__(self, past: Past, sites: CallSites, lifetime: dict[str, Counter[int]]) -> None:
@@ -26,37 +30,46 @@ class Tallies:
         self._past = past
         self._sites = sites
         self._lifetime = lifetime
-        self._step = 0
-        #: Counts by site (above 16 bits) and bucket.
-        self._waits: Counter[int] = Counter()
-        self._holds: Counter[int] = Counter()
+        #: Batches to be counted, each with its ten seconds.
+        self._waiting: deque[tuple[int, Packed]] = deque()
+        #: Counts by site (above 16 bits) and bucket, for each ten seconds.
+        self._waits: dict[int, Counter[int]] = {}
+        self._holds: dict[int, Counter[int]] = {}
 
-    def add(self, batch: Batch, waits: Words, holds: Words, first: float) -> None:
-        """Count the words of a batch; `first` is the first time in it at which one was got."""
+    @property
+    def memory(self) -> int:
+        """Bytes, estimated."""
+        return sum(300 + 9 * len(packed.sites) for _, packed in list(self._waiting))
+
+    def add(self, batch: Batch, packed: Packed, first: float) -> None:
+        """Take a batch; `first` is the first time in it at which one was got."""
         step = int(batch.ends[-1] // TEN)
-        if step != self._step:
-            self.settle()
-            self._step = step
-        if first >= step * TEN:
-            self._waits.update(waits)
-            self._holds.update(holds)
-        else:
-            self._place("wait", batch.gots, waits)
-            self._place("use", batch.ends, holds)
+        if first < step * TEN:
+            _count_each(self._waits, batch.gots, words(packed.sites, packed.waits))
+            _count_each(self._holds, batch.ends, words(packed.sites, packed.holds))
+            return
+        self._waiting.append((step, packed))
+        if len(self._waiting) > _MOST:
+            self._count()
+            if len(self._holds) > _STEPS:
+                self._share()
 
     def settle(self) -> None:
-        """Spread what was counted."""
-        for name, counts in (("wait", self._waits), ("use", self._holds)):
-            if counts:
-                self._spread(name, self._step, counts)
-                counts.clear()
+        """Count and spread all."""
+        while self._waiting:
+            self._count()
+        self._share()
 
-    def _place(self, name: str, times: list[float], words: Words) -> None:
-        by_step: dict[int, list[int]] = {}
-        for at, word in zip(times, words, strict=True):
-            by_step.setdefault(int(at // TEN), []).append(word)
-        for step, group in by_step.items():
-            self._spread(name, step, Counter(group))
+    def _count(self) -> None:
+        step, packed = self._waiting.popleft()
+        _of(self._waits, step).update(words(packed.sites, packed.waits))
+        _of(self._holds, step).update(words(packed.sites, packed.holds))
+
+    def _share(self) -> None:
+        for name, table in (("wait", self._waits), ("use", self._holds)):
+            for step, counts in table.items():
+                self._spread(name, step, counts)
+            table.clear()
 
     def _spread(self, name: str, step: int, counts: Mapping[int, int]) -> None:
         totals: Counter[int] = Counter()
@@ -77,3 +90,17 @@ class Tallies:
         lifetime = self._lifetime.setdefault(name, Counter())
         for bucket, count in counts.items():
             lifetime[bucket] += count
+
+
+def _of(table: dict[int, Counter[int]], step: int) -> Counter[int]:
+    counts = table.get(step)
+    if counts is None:
+        counts = table[step] = Counter()
+    return counts
+
+
+def _count_each(table: dict[int, Counter[int]], times: list[float], words: Words) -> None:
+    """Of a batch that reaches over several steps: each word belongs to the step of its time."""
+    pairs = Counter(zip(map(TEN.__rfloordiv__, times), words, strict=True))
+    for (step, word), count in pairs.items():
+        _of(table, int(step))[word] += count

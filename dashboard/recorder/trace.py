@@ -4,14 +4,16 @@ Rows are in the order in which requests ended.
 """
 
 from array import array
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import add
 from struct import pack
 from typing import Any, Final, NamedTuple
 
 #: Rows kept for each pool at the most.
 MOST: Final = 100_000
-#: A ring is not shrunk to less.
+#: A trace is not shrunk to less.
 LEAST: Final = 256
 _COLUMNS: Final = {
     "asked": "d",
@@ -22,10 +24,10 @@ _COLUMNS: Final = {
     "connection": "H",
     "outcome": "B",
 }
-#: Bytes of one row over all columns.
-ROW: Final = sum(array(code).itemsize for code in _COLUMNS.values())
-#: How often a reader begins again because rows were written while it copied them.
-_TRIES: Final = 20
+#: Rows of a chunk at the least, as long as more come.
+_CHUNK: Final = 256
+#: Bytes of one row over all columns, with its share of what a chunk takes.
+ROW: Final = sum(array(code).itemsize for code in _COLUMNS.values()) + 2
 
 #: Outcomes by their number in the column.
 OUTCOMES: Final = ("returned", "timeout", "pool_closed", "connection_error", "cancelled")
@@ -61,28 +63,27 @@ class Rows(NamedTuple):
 
 
 class Trace:
-    """A ring of columns that grows with use and can be told to shrink.
+    """Chunks of packed columns; the oldest go. It grows with use and can be told to shrink.
 
-    One writes at a time; readers take no lock, they begin again when they were disturbed.
+    One writes at a time. Chunks do not change and their list is copied in one step, so that
+    readers take no lock; and nothing that was written is ever moved on the host's path.
     """
 
     def __init__(self, most: int = MOST) -> None:
         """Keep at most `most` rows."""
         self._most = most
-        self._columns: tuple[Any, ...] = tuple(array(code) for code in _COLUMNS.values())
-        #: Where the oldest row stands once the ring is full.
-        self._start = 0
-        #: Counts the writings; odd while one is under way.
-        self._version = 0
+        self._chunks: deque[tuple[bytes, ...]] = deque()
+        #: Rows in all chunks; of the oldest chunk some may be beyond `most`.
+        self._count = 0
 
     def __len__(self) -> int:
         """Rows kept."""
-        return len(self._columns[0])
+        return min(self._count, self._most)
 
     @property
     def memory(self) -> int:
         """Bytes of the columns."""
-        return len(self) * ROW
+        return self._count * ROW
 
     def extend(self, count: int, *columns: Sequence[float]) -> tuple[bytes, ...]:
         """Append `count` rows, given as columns in the order of `Request`; the oldest go.
@@ -94,56 +95,54 @@ class Trace:
             column if isinstance(column, bytes) else pack(f"{count}{code}", *column)
             for code, column in zip(_COLUMNS.values(), columns, strict=True)
         )
-        self._version += 1
-        try:
-            self._write(count, packed)
-        finally:
-            self._version += 1
+        chunks = self._chunks
+        if chunks and _length(chunks[-1]) < _CHUNK:
+            chunks[-1] = tuple(map(add, chunks[-1], packed))
+        else:
+            chunks.append(packed)
+        self._count += count
+        self._forget()
         return packed
 
-    def _write(self, count: int, packed: tuple[bytes, ...]) -> None:
-        free = min(count, self._most - len(self))
-        if free:
-            for column, data in zip(self._columns, packed, strict=True):
-                column.frombytes(data[: free * column.itemsize] if free < count else data)
-        while free < count:
-            part = min(count - free, self._most - self._start)
-            for column, data in zip(self._columns, packed, strict=True):
-                size = column.itemsize
-                fresh = array(column.typecode, data[free * size : (free + part) * size])
-                column[self._start : self._start + part] = fresh
-            self._start = (self._start + part) % self._most
-            free += part
+    def _forget(self) -> None:
+        while self._count - _length(self._chunks[0]) >= self._most:
+            self._count -= _length(self._chunks.popleft())
 
     def shrink(self, most: int) -> None:
         """Keep only the newest `most` rows from here on."""
-        self._version += 1
         self._most = max(LEAST, most)
-        start = self._start
-        self._columns = tuple(
-            (column[start:] + column[:start])[-self._most :] for column in self._columns
-        )
-        self._start = 0
-        self._version += 1
+        if self._chunks:
+            self._forget()
+            excess = max(0, self._count - self._most)
+            oldest = self._chunks[0]
+            cuts = [excess * array(code).itemsize for code in _COLUMNS.values()]
+            self._chunks[0] = tuple(column[cut:] for column, cut in zip(oldest, cuts, strict=True))
+            self._count -= excess
 
     def newest(self, count: int) -> Rows:
         """The last `count` rows."""
-        columns = self._copy()
-        most = min(count, len(columns[0]))
-        return Rows._make(column[len(column) - most :] for column in columns)
+        count = min(count, self._most)
+        wanted: deque[tuple[bytes, ...]] = deque()
+        found = 0
+        for chunk in reversed(list(self._chunks)):
+            if found >= count:
+                break
+            wanted.appendleft(chunk)
+            found += _length(chunk)
+        excess = max(0, found - count)
+        return Rows._make(
+            array(code, b"".join(chunk[place] for chunk in wanted))[excess:]
+            for place, code in enumerate(_COLUMNS.values())
+        )
 
     def __iter__(self) -> Iterator[Request]:
         """Rows, oldest first; over a copy, so that recording goes on."""
-        for asked, wait, hold, site, owner, connection, outcome in zip(*self._copy(), strict=False):
+        rows: Any = zip(*self.newest(self._most), strict=True)
+        for asked, wait, hold, site, owner, connection, outcome in rows:
             held = None if outcome else hold
             yield Request(asked, wait, held, site, owner, connection, OUTCOMES[outcome])
 
-    def _copy(self) -> list[Any]:
-        copies: list[Any] = []
-        for _ in range(_TRIES):
-            version = self._version
-            start = self._start
-            copies = [column[start:] + column[:start] for column in self._columns]
-            if version == self._version and not version & 1:
-                break
-        return copies
+
+def _length(chunk: tuple[bytes, ...]) -> int:
+    """Rows of a chunk: an outcome is one byte."""
+    return len(chunk[-1])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -9,11 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..analysis import crossing, deadlock
 from ..model.errors import DashboardError
+from ..model.limits import ServerLimit
 from ..model.ports import Reading
 from ..model.snapshot import PoolSnapshot
+from ..model.whatif import Prediction
+from . import incident_json
 from .aside import aside
 from .frame import DEFAULT_RANGE, RANGES
+from .moment import moment_of
 from .shapes import json_response, plain, pool_detail, pool_row
 
 #: Steps of a history at most, columns of a heatmap, and the seconds that lanes go back.
@@ -33,7 +39,10 @@ def routes(reading: Reading) -> list[Route]:
         Route("/api/suspects", _off_loop(api.suspects), name="api_suspects"),
         Route("/api/whatif/{name:path}", _off_loop(api.whatif), name="api_whatif"),
         Route("/api/advice", _off_loop(api.advice), name="api_advice"),
+        Route("/api/deadlocks", _off_loop(api.deadlocks), name="api_deadlocks"),
+        Route("/api/crossings", _off_loop(api.crossings), name="api_crossings"),
         Route("/api/incidents", _off_loop(api.incidents), name="api_incidents"),
+        Route("/api/incidents/{number}", _off_loop(api.incident), name="api_incident"),
         Route("/readyz", _off_loop(api.ready), name="readyz"),
     ]
 
@@ -50,13 +59,13 @@ class Api:
         return json_response([pool_row(pool, snapshot.source) for pool in snapshot.pools.values()])
 
     def pool(self, request: Request) -> Response:
-        """One pool in full, with its history over `?range=`."""
+        """One pool in full, with its history over `?range=`, which ends at `?at=` or now."""
         seconds = range_of(request)
         name = request.path_params["name"]
         pool = self.reading.pool(name)
         if pool is None:
             raise unknown_pool(self.reading, name)
-        history = self.reading.history(name, seconds, POINTS)
+        history = self.reading.history(name, seconds, POINTS, until_of(request))
         detail = pool_detail(pool, self.reading.source)
         return json_response({**detail, "history": plain(history), **self._more(request, name)})
 
@@ -65,13 +74,13 @@ class Api:
         wanted = request.query_params.get("with", "").split(",")
         if unknown := sorted({*wanted} - {"", "lanes", "heat"}):
             raise HTTPException(400, f"with takes lanes and heat, not {unknown[0][:100]!r}.")
-        seconds = range_of(request)
+        seconds, until = range_of(request), until_of(request)
         more: dict[str, object] = {}
         if "lanes" in wanted:
-            more["lanes"] = plain(self.reading.lanes(name, LANES))
+            more["lanes"] = plain(self.reading.lanes(name, LANES, until))
         if "heat" in wanted:
             more["heat"] = {
-                measure: plain(self.reading.heat(name, seconds, COLUMNS, measure))
+                measure: plain(self.reading.heat(name, seconds, COLUMNS, measure, until))
                 for measure in ("wait", "use")
             }
         return more
@@ -89,16 +98,20 @@ class Api:
         return json_response(plain(self.reading.suspects()))
 
     def whatif(self, request: Request) -> Response:
-        """Waits at other sizes: `?sizes=5,10&timeout=2&hold=.5`."""
+        """Waits at other sizes: `?sizes=5,10&timeout=2&hold=.5`; or what `?question=` asks."""
         name = request.path_params["name"]
         try:
             given = request.query_params.get("sizes")
             sizes = None if given is None else [int(size) for size in given.split(",")]
             timeout = request.query_params.get("timeout")
             hold = float(request.query_params.get("hold", "1"))
-            prediction = self.reading.whatif(
-                name, sizes, None if timeout is None else float(timeout), hold
-            )
+            question = request.query_params.get("question")
+            if question is not None:
+                prediction = self._what_else(request, name, question, sizes)
+            else:
+                prediction = self.reading.whatif(
+                    name, sizes, None if timeout is None else float(timeout), hold
+                )
         except (ValueError, DashboardError) as error:
             detail = f"sizes takes numbers such as 5,10; timeout and hold one each: {error}"
             raise HTTPException(400, detail[:300]) from error
@@ -106,13 +119,41 @@ class Api:
             raise unknown_pool(self.reading, name)
         return json_response(plain(prediction))
 
+    def _what_else(
+        self, request: Request, name: str, question: str, sizes: list[int] | None
+    ) -> Prediction | None:
+        """`?question=release&site=shop/chat.py:88`, `?question=workers&workers=4`."""
+        given = request.query_params
+        most, workers = given.get("max_connections"), given.get("workers")
+        server = ServerLimit(
+            max_connections=int(most) if most else None, workers=int(workers) if workers else 1
+        )
+        return self.reading.what_else(name, question, sizes, given.get("site", ""), server)
+
     def advice(self, _: Request) -> Response:
         """Changes worth making."""
         return json_response(plain(self.reading.advice()))
 
+    def deadlocks(self, _: Request) -> Response:
+        """Circular waits, with who holds and who waits."""
+        return json_response(plain(deadlock.find(self.reading.snapshot().pools)))
+
+    def crossings(self, _: Request) -> Response:
+        """Owners that hold a connection of one pool while they are at another."""
+        return json_response(plain(crossing.find(self.reading.snapshot().pools)))
+
     def incidents(self, _: Request) -> Response:
-        """Moments when a pool ran out."""
-        return json_response(plain(self.reading.incidents()))
+        """Moments when a pool ran out, with the figures of that pool."""
+        found = self.reading.incidents()
+        return json_response([incident_json.row(each, self.reading) for each in found])
+
+    def incident(self, request: Request) -> Response:
+        """One of them in full."""
+        number = request.path_params["number"]
+        found = self.reading.incident(number)
+        if found is None:
+            raise HTTPException(404, f"Incident {number[:100]!r} is no longer kept.")
+        return json_response(incident_json.detail(found, self.reading))
 
     def ready(self, _: Request) -> Response:
         """503 while a pool is exhausted, naming it."""
@@ -135,6 +176,12 @@ def range_of(request: Request) -> float:
         known = ", ".join(RANGES)
         raise HTTPException(400, f"range takes one of {known}, not {given[:100]!r}.")
     return RANGES[given][1]
+
+
+def until_of(request: Request) -> float | None:
+    """The UNIX time that `?at=` names, None for now; anything that is no time is refused."""
+    at = moment_of(request, datetime.now(UTC).astimezone())
+    return None if at is None else at.timestamp()
 
 
 def unknown_pool(reading: Reading, name: str) -> HTTPException:

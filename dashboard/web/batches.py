@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from ..analysis.incidents import recent
 from ..analysis.status import active, headline, status_of
 from ..model import events as ev
 from ..model.findings import Suspect
@@ -74,12 +75,13 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """One message; `rates` are per second since the one before."""
+    """One message; `rates` are per second since the one before, `incidents` those of an hour."""
 
     at: float
     pools: Sequence[PoolRow]
     headline: str
     suspects: int
+    incidents: int = 0
     events: Sequence[EventRow]
     dropped: int
     rates: dict[str, float]
@@ -120,6 +122,7 @@ class Poller:
             pools=list(self._rows(pools, suspects)),
             headline=text(headline(snapshot, suspects)),
             suspects=len(suspects),
+            incidents=len(recent(self._reading.briefs(), snapshot.at)),
             events=[event_row(event, self._reading.wall(event.at)) for event in events],
             dropped=dropped,
             rates=rates,

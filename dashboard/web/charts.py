@@ -47,7 +47,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A chart over time. `rows` is the table view: time, then one text per series."""
+    """A chart over time. `rows` is the table view: time, then one text per series.
+
+    `start` is the UNIX time of the first value, `step` how many seconds lie between two.
+    """
 
     name: str
     sentence: str
@@ -59,15 +62,26 @@ class Plot:
     times: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     marks: tuple[Line, ...]
+    start: float
+    step: float
 
     @property
     def texts(self) -> list[tuple[str, tuple[str, ...]]]:
         """What the cursor says at each step, series by series."""
         return [(each.label, each.texts) for each in self.series]
 
+    @property
+    def moments(self) -> tuple[float, ...]:
+        """The UNIX times of `rows`."""
+        stride = max(1, -(-len(self.times) // _TABLE_ROWS))
+        picked = range(len(self.times) - 1, -1, -stride)
+        return tuple(self.start + self.step * n for n in picked)
+
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
+class Scale:
+    """Where a value stands, 0 above and 100 below, and its grid lines."""
+
     place: Callable[[float], float]
     marks: tuple[Mark, ...]
 
@@ -78,12 +92,12 @@ def connections(history: History, pool: PoolSnapshot, zone: tzinfo | None) -> Pl
     if len(used) < 2:
         return None
     size = pool.size if pool.max is not None and pool.size is not None else None
-    scale = _linear(max([*used, pool.max or 0, 1]))
+    scale = linear(max([*used, pool.max or 0, 1]))
     base = [value if size is None else min(value, size) for value in used]
-    series = [_series("in use", "use", used, scale, fmt.count, fill_to=None, drawn=base)]
+    series = [draw("in use", "use", used, scale, fmt.count, fill_to=None, drawn=base)]
     if size is not None and pool.max is not None and size < pool.max:
         over = [max(0, value - size) for value in used]
-        series.append(_series("overflow", "over", over, scale, fmt.count, fill_to=base, drawn=used))
+        series.append(draw("overflow", "over", over, scale, fmt.count, fill_to=base, drawn=used))
     sentence = f"Between {min(used):,} and {max(used):,} connections in use"
     limit = scale.place(pool.max) if pool.max is not None else None
     return _plot("connections", sentence, history, tuple(series), scale, limit, zone)
@@ -94,11 +108,11 @@ def waits(history: History, zone: tzinfo | None, name: str = "wait") -> Plot | N
     values = [value for value in (*history.wait_p99, *history.wait_p50) if value is not None]
     if len(history.wait_p99) < 2 or not values:
         return None
-    scale = _logarithmic(values)
+    scale = logarithmic(values)
     duration = _duration
-    series = [_series("p99", "wait", history.wait_p99, scale, duration)]
+    series = [draw("p99", "wait", history.wait_p99, scale, duration)]
     if any(value is not None for value in history.wait_p50):
-        series.append(_series("p50", "median", history.wait_p50, scale, duration))
+        series.append(draw("p50", "median", history.wait_p50, scale, duration))
     longest = max(value for value in history.wait_p99 if value is not None) if values else 0
     sentence = f"Wait p99 up to {duration(longest)}"
     return _plot(name, sentence, history, tuple(series), scale, None, zone)
@@ -108,8 +122,8 @@ def queue(history: History, zone: tzinfo | None) -> Plot | None:
     """Callers waiting at the end of each step."""
     if len(history.pending) < 2:
         return None
-    scale = _linear(max([*history.pending, 1]))
-    series = _series("waiting", "queue", history.pending, scale, fmt.count)
+    scale = linear(max([*history.pending, 1]))
+    series = draw("waiting", "queue", history.pending, scale, fmt.count)
     most = max(history.pending)
     sentence = f"Up to {fmt.plural(most, 'caller')} waiting" if most else "No caller was waiting"
     return _plot("queue", sentence, history, (series,), scale, None, zone)
@@ -119,7 +133,7 @@ def _duration(value: float | None) -> str:
     return str(fmt.duration(value))
 
 
-def _linear(top: float) -> _Scale:
+def linear(top: float) -> Scale:
     """From 0, with at most four grid lines at 1, 2 or 5 times a power of ten."""
     raw = top / 3.2
     power = 10.0 ** math.floor(math.log10(raw)) if raw >= 1 else 1.0
@@ -130,10 +144,10 @@ def _linear(top: float) -> _Scale:
         return 100 - value / ceiling * 100
 
     marks = [_mark(place(n * step), fmt.count(n * step)) for n in range(int(top // step) + 1)]
-    return _Scale(place, tuple(marks))
+    return Scale(place, tuple(marks))
 
 
-def _logarithmic(values: Sequence[float]) -> _Scale:
+def logarithmic(values: Sequence[float]) -> Scale:
     """Whole decades from 0.1 ms up."""
     low = max(-4, math.floor(math.log10(max(min(values), 1e-4))))
     high = max(low + 2, math.ceil(math.log10(max(*values, 1e-4)) - 1e-9))
@@ -144,7 +158,7 @@ def _logarithmic(values: Sequence[float]) -> _Scale:
 
     powers = range(low, high + 1)
     marks = [_mark(place(10.0**power), decade(10.0**power)) for power in powers]
-    return _Scale(place, tuple(marks))
+    return Scale(place, tuple(marks))
 
 
 def decade(value: float) -> str:
@@ -158,16 +172,17 @@ def _mark(place: float, label: str) -> Mark:
     return Mark(round(_PLOT_TOP + place / 100 * _PLOT_HEIGHT, 1), label)
 
 
-def _series(
+def draw(
     label: str,
     kind: str,
     values: Values,
-    scale: _Scale,
+    scale: Scale,
     text: Callable[[float | None], str],
     *,
     fill_to: Values | None = None,
     drawn: Values | None = None,
 ) -> Series:
+    """One line; `drawn` are other values than the texts name, `fill_to` is the area's floor."""
     shown = values if drawn is None else drawn
     line = _path(shown, scale)
     area = _area(shown, scale, fill_to) if kind in _FILLED else ""
@@ -175,7 +190,7 @@ def _series(
     return Series(label, kind, line, area, last, tuple(text(value) for value in values))
 
 
-def _path(values: Values, scale: _Scale) -> str:
+def _path(values: Values, scale: Scale) -> str:
     """One line, interrupted where nothing happened."""
     parts: list[str] = []
     pen_is_up = True
@@ -188,7 +203,7 @@ def _path(values: Values, scale: _Scale) -> str:
     return "".join(parts)
 
 
-def _area(values: Values, scale: _Scale, floor: Values | None) -> str:
+def _area(values: Values, scale: Scale, floor: Values | None) -> str:
     """Empty where the line is interrupted: a filled gap would be an invention."""
     if any(value is None for value in values):
         return ""
@@ -204,7 +219,7 @@ def _plot(
     sentence: str,
     history: History,
     series: tuple[Series, ...],
-    scale: _Scale,
+    scale: Scale,
     limit: float | None,
     zone: tzinfo | None,
 ) -> Plot:
@@ -227,6 +242,8 @@ def _plot(
         times=times,
         rows=rows,
         marks=lines(history.marks, ends[0].timestamp(), ends[-1].timestamp(), zone),
+        start=ends[0].timestamp(),
+        step=history.step,
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..analysis import forecast
 from ..analysis.lasting import Lasting, lasting
 from ..analysis.status import Status, active, status_of
 from ..model.distribution import RELATIVE_ERROR, Distribution
-from ..model.findings import Suspect
+from ..model.findings import Brief, Suspect
 from ..model.history import History
+from ..model.lanes import Lanes
+from ..model.origin import CallSite
 from ..model.ports import Reading
 from ..model.snapshot import CallSiteStats, Checkout, Overhead, PoolSnapshot, Waiter
 from .charts import Plot, connections, waits
@@ -25,7 +29,9 @@ from .histograms import Histogram, histogram
 from .histories import known
 from .lanes import Chart, chart
 from .overview import place_of
+from .past import Past
 from .shapes import settings as safe_settings
+from .whatif import Outlook
 
 #: More rows than these are counted, not listed, unless all are asked for.
 MOST_HOLDERS = 12
@@ -70,9 +76,15 @@ class Detail:
         suspects: Sequence[Suspect],
         *,
         lists_all: bool = False,
+        predicts: bool = False,
+        wanted_size: str = "",
     ) -> None:
-        """`suspects` are all of the process; `lists_all` shows every holder."""
+        """`suspects` are all of the process; `lists_all` shows every holder.
+
+        `predicts` replays other sizes, of which `wanted_size` is the one shown.
+        """
         self.lists_all = lists_all
+        self.predicts, self.wanted_size = predicts, wanted_size
         self.reading = reading
         self.frame = frame
         self.pool = pool
@@ -100,13 +112,19 @@ class Detail:
     @cached_property
     def lanes(self) -> Chart:
         """Who held each slot in the last minute."""
-        seen = self.reading.lanes(self.pool.name, LANES)
-        return chart(seen, self.pool, self.suspects, self.frame.now.tzinfo)
+        frame = self.frame
+        moment = frame.frozen if frame.is_frozen else ""
+        return chart(self._lanes, self.pool, self.suspects, frame.now.tzinfo, moment)
+
+    @cached_property
+    def _lanes(self) -> Lanes:
+        return self.reading.lanes(self.pool.name, LANES, self.frame.until)
 
     @cached_property
     def hold_heat(self) -> Heatmap | None:
         """Holds over the range of the page."""
-        heat = self.reading.heat(self.pool.name, self.frame.seconds, _COLUMNS, "use")
+        frame = self.frame
+        heat = self.reading.heat(self.pool.name, frame.seconds, _COLUMNS, "use", frame.until)
         heat = seen_since(heat, self.pool.since)
         return heatmap(heat, SLOW_HOLD, "slow from", self.frame.now.tzinfo)
 
@@ -140,21 +158,54 @@ class Detail:
         return MOST_LISTED if self.lists_all else MOST_HOLDERS
 
     @property
+    def height(self) -> int:
+        """Rows that the list of holders has room for, so that it does not grow and shrink."""
+        most = self.pool.max if self.pool.max is not None else max(self.pool.peak, 1)
+        return max(1, min(most, MOST_HOLDERS))
+
+    @property
     def unlisted(self) -> int:
         """Checkouts beyond those listed."""
         return max(0, len(self.pool.open) - self._most)
 
     def _suspicion(self, checkout: Checkout) -> Suspect | None:
-        """A suspect is known by its line, its owner and how long it has held."""
+        """A suspect is known by its connection, which only one checkout can have at a time."""
         for suspect in self.active:
-            if (
-                suspect.call_site == checkout.call_site
-                and suspect.owner.ident == checkout.owner.ident
-                and suspect.owner.name == checkout.owner.name
-                and abs(suspect.held_for - checkout.held_for) < 2
-            ):
+            if suspect.connection == checkout.connection and suspect.since == checkout.since:
                 return suspect
         return None
+
+    @cached_property
+    def drains(self) -> Mapping[CallSite, Sequence[str]]:
+        """How fast a line loses slots, by line."""
+        found: defaultdict[CallSite, list[str]] = defaultdict(list)
+        for drain in forecast.of(self.pool, self.suspects):
+            found[drain.call_site].append(drain.sentence)
+        return found
+
+    def busy_share(self, site: CallSiteStats) -> float:
+        """The part of a line's holds that it spends in statements."""
+        return min(1.0, site.busy_time / site.total_hold) if site.total_hold else 0.0
+
+    @cached_property
+    def outlook(self) -> Outlook | None:
+        """What other sizes would have answered; None when nobody asked."""
+        if not self.predicts:
+            return None
+        prediction = self.reading.whatif(self.pool.name)
+        return None if prediction is None else Outlook(self.pool, prediction, self.wanted_size)
+
+    @property
+    def advice_count(self) -> int:
+        """Changes worth making; it may cost a replay, so only a fragment asks."""
+        found = self.reading.advice()
+        return sum(each.pool == self.pool.name and each.severity != "info" for each in found)
+
+    @cached_property
+    def incident(self) -> Brief | None:
+        """The latest one of this pool."""
+        mine = (brief for brief in self.reading.briefs() if brief.pool == self.pool.name)
+        return next(mine, None)
 
     @property
     def address(self) -> str:
@@ -183,8 +234,14 @@ class Detail:
     @cached_property
     def history(self) -> History:
         """Over the range of the page."""
-        seen = self.reading.history(self.pool.name, self.frame.seconds, _PLOT_POINTS)
+        frame = self.frame
+        seen = self.reading.history(self.pool.name, frame.seconds, _PLOT_POINTS, frame.until)
         return known(seen, self.pool.since)
+
+    @cached_property
+    def past(self) -> Past:
+        """The pool at the moment that the page is frozen at."""
+        return Past(self.reading, self.frame, self.pool, self.history, self._lanes)
 
     @cached_property
     def connection_plot(self) -> Plot | None:
@@ -214,7 +271,7 @@ class Detail:
     @cached_property
     def _feed(self) -> tuple[Sequence[EventRow], int]:
         only = Filter(pool=self.pool.name)
-        return recent(self.reading, self.frame.now.tzinfo, only, _EVENTS)
+        return recent(self.reading, self.frame.now.tzinfo, only, _EVENTS, self.frame.until)
 
     @property
     def events(self) -> Sequence[EventRow]:

@@ -124,12 +124,21 @@ def rows(events: Iterable[ev.PoolEvent], reading: Reading, zone: tzinfo | None) 
 
 
 def recent(
-    reading: Reading, zone: tzinfo | None, wanted: Filter, limit: int
+    reading: Reading,
+    zone: tzinfo | None,
+    wanted: Filter,
+    limit: int,
+    until: float | None = None,
 ) -> tuple[Sequence[EventRow], int]:
-    """The newest rows that pass, and how many events were not kept as samples."""
+    """The newest rows that pass, and how many events were not kept as samples.
+
+    Of a moment in the past, `until` (UNIX time), those before it are wanted.
+    """
     events, _, dropped = reading.events(0, _READ)
-    picked = [row for row in rows(events, reading, zone) if wanted.accepts(row)]
-    return picked[:limit], dropped
+    found = rows(events, reading, zone)
+    if until is not None:
+        found = [row for row in found if row.at.timestamp() <= until]
+    return [row for row in found if wanted.accepts(row)][:limit], dropped
 
 
 def _row(event: ev.PoolEvent, at: datetime) -> EventRow | None:

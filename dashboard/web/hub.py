@@ -52,6 +52,7 @@ class Frame:
                     pools=batch.pools,
                     headline=batch.headline,
                     suspects=batch.suspects,
+                    incidents=batch.incidents,
                     events=self._recent,
                     dropped=0,
                     rates=batch.rates,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
+from ..analysis.status import active
 from ..model.findings import Suspect
 from ..model.lanes import Bar, Lane, Lanes
 from ..model.snapshot import PoolSnapshot
@@ -78,9 +79,13 @@ class Chart:
 
 
 def chart(
-    seen: Lanes, pool: PoolSnapshot, suspects: Sequence[Suspect], zone: tzinfo | None = None
+    seen: Lanes,
+    pool: PoolSnapshot,
+    suspects: Sequence[Suspect],
+    zone: tzinfo | None = None,
+    moment: str = "",
 ) -> Chart:
-    """The pool's slots, the drawn ones in order, those beyond its size apart."""
+    """The pool's slots in order; `moment` is what the end is called when it is not now."""
     size = base_size(pool)
     rows = _rows(seen, pool)
     tops = _tops(rows, size)
@@ -90,7 +95,7 @@ def chart(
     count = sum(bar.count for lane in rows for bar in lane.bars)
     slots = max(seen.used, pool.max or 0)
     return Chart(
-        sentence=_sentence(seen, pool, kinds, count),
+        sentence=_sentence(seen, pool, kinds, count, moment),
         height=bottom + _WAIT_HEIGHT,
         paths=_paths(seen, rows, tops, kinds),
         tracks="".join(f"M0 {top + PITCH / 2:g}H{WIDTH}" for top in tops),
@@ -99,7 +104,7 @@ def chart(
         most_waiting=max(seen.waiting, default=0),
         numbers=_numbers(rows, tops, size),
         labels=tuple(_labels(seen, rows, tops, kinds)),
-        down=_down(seen.seconds),
+        down=_down(seen.seconds, moment),
         table=_table(seen, rows, kinds),
         count=count,
         unlisted=max(0, slots - len(rows)),
@@ -131,7 +136,7 @@ class _Suspicion:
 
     def __init__(self, seen: Lanes, suspects: Iterable[Suspect]) -> None:
         self._start = seen.start
-        self._suspects = list(suspects)
+        self._suspects = list(active(suspects))
 
     def covers(self, bar: Bar) -> bool:
         """Also what came back since, or was lost."""
@@ -212,10 +217,13 @@ def _waits(seen: Lanes, top: float) -> str:
     return "".join(bars)
 
 
-def _down(seconds: float) -> tuple[tuple[float, str], ...]:
+def _down(seconds: float, moment: str) -> tuple[tuple[float, str], ...]:
     steps = 6
     return tuple(
-        (round(n / steps * 100, 2), f"-{seconds * (steps - n) / steps:g} s" if n < steps else "now")
+        (
+            round(n / steps * 100, 2),
+            f"-{seconds * (steps - n) / steps:g} s" if n < steps else moment or "now",
+        )
         for n in range(steps + 1)
     )
 
@@ -233,7 +241,9 @@ def _table(
     return tuple(sorted(found, key=lambda row: -row.bar.hold)[:_TABLE_ROWS])
 
 
-def _sentence(seen: Lanes, pool: PoolSnapshot, kinds: Sequence[Sequence[str]], count: int) -> str:
+def _sentence(
+    seen: Lanes, pool: PoolSnapshot, kinds: Sequence[Sequence[str]], count: int, moment: str
+) -> str:
     of = f" of {pool.max:,}" if pool.max is not None else ""
     parts = [f"{seen.used:,}{of} slots held, {fmt.plural(count, 'checkout')}"]
     suspected = sum(kind == "bad" for named in kinds for kind in named)
@@ -241,7 +251,8 @@ def _sentence(seen: Lanes, pool: PoolSnapshot, kinds: Sequence[Sequence[str]], c
         parts.append(f"{suspected:,} suspected of leaking")
     most = max(seen.waiting, default=0)
     parts.append(f"up to {fmt.plural(most, 'caller')} waiting at once" if most else "nobody waited")
-    return f"The last {seen.seconds:g} s: {', '.join(parts)}"
+    when = f"{seen.seconds:g} s until {moment}" if moment else f"The last {seen.seconds:g} s"
+    return f"{when}: {', '.join(parts)}"
 
 
 def _data(seen: Lanes, rows: Sequence[Lane], tops: Sequence[float]) -> dict[str, object]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
+from ..analysis import loops
+from ..analysis.incidents import recent as recent_incidents
 from ..analysis.status import Finding, Status, active, findings, headline, status_of
-from ..model.findings import Suspect
+from ..model.findings import Brief, Suspect
 from ..model.history import History
 from ..model.ports import Reading
-from ..model.snapshot import PoolSnapshot, Snapshot
+from ..model.snapshot import LoopLag, PoolSnapshot, Snapshot
 from .charts import Plot, queue
 from .drawing import Meter, Spark, common_width, meter, row_layout, spark
 from .feed import EventRow, Filter, recent
@@ -18,6 +21,8 @@ from .frame import Frame
 from .heatmap import Heatmap, heatmap, seen_since
 from .histories import bars, known, merge, thin
 from .marks import Line, lines
+from .past import Then, near, then
+from .past import headline as headline_then
 
 _SPARK_POINTS = 60
 _PLOT_POINTS = 180
@@ -68,21 +73,56 @@ class Overview:
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """At most three."""
-        return findings(self.snapshot, self.suspects)
+        """At most three; who waits for a blocked loop is told with the loop."""
+        blocked = self._waiting_for_loops
+        found = findings(self.snapshot, self.suspects, 3 + len(blocked))
+        own = [each for each in found if each.pool not in blocked or each.section == "suspects"]
+        return tuple(own[:3])
+
+    @property
+    def _waiting_for_loops(self) -> set[str]:
+        """The pools whose callers live on a loop that is blocked."""
+        return {name for loop in self.snapshot.loops if loop.is_blocked for name in loop.pools}
+
+    @cached_property
+    def blocked(self) -> list[tuple[str, str, str]]:
+        """Event loops that are blocked or just were: level, sentence, what it does to the pools."""
+        return [self._of_loop(loop) for loop in self.snapshot.loops[:2]]
+
+    def _of_loop(self, loop: LoopLag) -> tuple[str, str, str]:
+        if loop.is_blocked:
+            return "bad", loops.sentence(loop), loops.consequence(loop, self.snapshot.pools)
+        ended = (loop.since + timedelta(seconds=loop.lag)).astimezone(self.frame.now.tzinfo)
+        return "wait", loops.sentence(loop, f"{ended:%H:%M:%S}"), loops.AFTERWARDS
+
+    @cached_property
+    def incidents(self) -> dict[str, Brief]:
+        """The latest of the last hour, by pool."""
+        found = recent_incidents(self.reading.briefs(), self.frame.now)
+        return {brief.pool: brief for brief in reversed(found)}
+
+    @cached_property
+    def past(self) -> list[Brief]:
+        """Those of pools that are not among the findings, at most two."""
+        named = {finding.pool for finding in self.findings}
+        others = [brief for pool, brief in self.incidents.items() if pool not in named]
+        return sorted(others, key=lambda brief: brief.at, reverse=True)[:2]
 
     @cached_property
     def more(self) -> int:
         """How many pools need attention beyond the findings."""
-        levels = [status_of(p, self.suspects).level for p in self.snapshot.pools.values()]
-        return sum(level in {"bad", "wait"} for level in levels) - len(self.findings)
+        named = {finding.pool for finding in self.findings} | self._waiting_for_loops
+        others = [pool for name, pool in self.snapshot.pools.items() if name not in named]
+        return sum(status_of(pool, self.suspects).level in {"bad", "wait"} for pool in others)
 
     @cached_property
     def histories(self) -> dict[str, History]:
         """One for every pool, fine enough for the large charts."""
         seconds = self.frame.seconds
         return {
-            name: known(self.reading.history(name, seconds, _PLOT_POINTS), pool.since)
+            name: known(
+                self.reading.history(name, seconds, _PLOT_POINTS, self.frame.until), pool.since
+            )
             for name, pool in self.snapshot.pools.items()
         }
 
@@ -140,7 +180,7 @@ class Overview:
     @cached_property
     def wait_heat(self) -> Heatmap | None:
         """Waits of all pools over the range of the page."""
-        heat = self.reading.heat(None, self.frame.seconds, _COLUMNS)
+        heat = self.reading.heat(None, self.frame.seconds, _COLUMNS, "wait", self.frame.until)
         begun = [pool.since for pool in self.snapshot.pools.values() if pool.since is not None]
         heat = seen_since(heat, min(begun, default=None))
         return heatmap(heat, WAIT_TARGET, "target", self.frame.now.tzinfo)
@@ -160,7 +200,30 @@ class Overview:
     @cached_property
     def feed(self) -> tuple[Sequence[EventRow], int]:
         """The newest events, and how many were counted but not kept as samples."""
-        return recent(self.reading, self.frame.now.tzinfo, Filter(), _EVENTS)
+        zone = self.frame.now.tzinfo
+        return recent(self.reading, zone, Filter(), _EVENTS, self.frame.until)
+
+    @cached_property
+    def then(self) -> list[Then]:
+        """Every pool at the moment that the page is frozen at; the worst first."""
+        found = [
+            then(self.reading, pool, self.histories[name], self.frame.until or 0.0)
+            for name, pool in self.snapshot.pools.items()
+        ]
+        return sorted(
+            found, key=lambda each: (-each.timeouts, -(each.waiting or 0), each.pool.name)
+        )
+
+    @property
+    def headline_then(self) -> str:
+        """The sentence at the top of a frozen page."""
+        return headline_then(self.then, self.frame.frozen)
+
+    @property
+    def incidents_then(self) -> list[Brief]:
+        """Those of the range that ends at the moment."""
+        at = self.frame.at or self.frame.now
+        return near(self.reading.briefs(), at, self.frame.seconds)
 
 
 def place_of(pool: PoolSnapshot) -> str:

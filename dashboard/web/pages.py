@@ -9,8 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..analysis import crossing, deadlock
+from ..analysis.status import active
 from ..model.findings import Suspect
 from ..model.ports import Reading
+from . import advice, incidents
 from .aside import aside
 from .detail import Detail
 from .feed import WORDS, Filter, recent
@@ -35,6 +38,14 @@ _POOL: Final = {
     "lanes": "pool/lanes.html",
     "trend": "pool/trend.html",
     "evidence": "pool/evidence.md",
+    "whatif": "pool/whatif.html",
+    "advice": "pool/advice.html",
+}
+#: In place of these, where the address freezes a moment.
+_THEN: Final = {
+    "overview.html": "then/overview.html",
+    "pool.html": "then/pool.html",
+    "pool/evidence.md": "then/evidence.md",
 }
 _LEAKS: Final = {"": "leaks.html", "list": "leaks/list.html"}
 _EVENTS: Final = {
@@ -54,7 +65,8 @@ def routes(reading: Reading) -> list[Route]:
         ("/leaks", "leaks", _leaks),
         ("/events", "events", _events),
     )
-    return [Route(path, _threaded(handler, reading), name=name) for path, name, handler in handlers]
+    own = [Route(path, _threaded(handler, reading), name=name) for path, name, handler in handlers]
+    return [*own, *advice.routes(reading), *incidents.routes(reading)]
 
 
 def _threaded(handler: Handler, reading: Reading) -> Callable[[Request], Awaitable[Response]]:
@@ -68,6 +80,10 @@ def _threaded(handler: Handler, reading: Reading) -> Callable[[Request], Awaitab
 
 def _template(request: Request, templates: dict[str, str]) -> str | None:
     return templates.get(request.query_params.get("part", ""))
+
+
+def _of(template: str, frame: Frame) -> str:
+    return _THEN.get(template, template) if frame.is_frozen else template
 
 
 def _no_part(request: Request) -> Response:
@@ -85,7 +101,7 @@ def _overview(request: Request, reading: Reading) -> Response:
     if template is None:
         return _no_part(request)
     frame, suspects = _start(request, reading, "pools")
-    return render(template, frame, view=Overview(reading, frame, suspects))
+    return render(_of(template, frame), frame, view=Overview(reading, frame, suspects))
 
 
 def _pool(request: Request, reading: Reading) -> Response:
@@ -100,9 +116,17 @@ def _pool(request: Request, reading: Reading) -> Response:
         if request.query_params.get("part"):
             return error_page(request, 404, "No such pool", f"{name} is not watched any more.")
         return render("missing.html", frame, 404, name=name, names=names)
+    query = request.query_params
     view = Detail(
-        reading, frame, pool, suspects, lists_all=request.query_params.get("holders") == "all"
+        reading,
+        frame,
+        pool,
+        suspects,
+        lists_all=query.get("holders") == "all",
+        predicts=query.get("part") == "whatif" or "predict" in query,
+        wanted_size=query.get("size", ""),
     )
+    template = _of(template, frame)
     if template.endswith(".md"):
         return render_text(
             template, frame, view=view, link=str(request.url.remove_query_params("part"))
@@ -115,10 +139,18 @@ def _leaks(request: Request, reading: Reading) -> Response:
     if template is None:
         return _no_part(request)
     frame, suspects = _start(request, reading, "leaks")
-    held = [suspect for suspect in suspects if suspect.ended_at is None]
-    ended = [suspect for suspect in suspects if suspect.ended_at is not None]
-    pools = len(reading.snapshot().pools)
-    return render(template, frame, held=held, ended=ended, pools=pools)
+    snapshot = reading.snapshot()
+    held = active(suspects)
+    return render(
+        template,
+        frame,
+        held=held,
+        notes=[each for each in suspects if each.ended_at is None and each not in held],
+        ended=[each for each in suspects if each.ended_at is not None],
+        knots=deadlock.find(snapshot.pools),
+        crossings=crossing.find(snapshot.pools),
+        pools=len(snapshot.pools),
+    )
 
 
 def _events(request: Request, reading: Reading) -> Response:
@@ -127,7 +159,7 @@ def _events(request: Request, reading: Reading) -> Response:
         return _no_part(request)
     frame, _ = _start(request, reading, "events")
     wanted = Filter.read(request.query_params)
-    rows, dropped = recent(reading, frame.now.tzinfo, wanted, _EVENT_ROWS)
+    rows, dropped = recent(reading, frame.now.tzinfo, wanted, _EVENT_ROWS, frame.until)
     claim = _claim(request)
     return render(
         template,

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from ..analysis.status import headline, status_of
 from ..model.distribution import Distribution
-from ..model.findings import Suspect
+from ..model.findings import Advice, Brief, Suspect
 from ..model.ports import Reading
 from ..model.snapshot import CallSiteStats, Checkout, PoolSnapshot, Snapshot, StackFrame, Waiter
 from .aside import aside
@@ -21,6 +21,7 @@ from .shapes import settings
 
 _MOST_ROWS: Final = 30
 _MOST_FRAMES: Final = 12
+_MOST_INCIDENTS: Final = 10
 _OURSELVES: Final = "pool-dashboard"
 
 
@@ -36,7 +37,9 @@ def routes(reading: Reading) -> list[Route]:
 def _render(reading: Reading) -> str:
     snapshot = reading.snapshot()
     libraries = sorted({pool.library for pool in snapshot.pools.values()})
-    return render(snapshot, reading.suspects(), versions(libraries), reading.title)
+    used = versions(libraries)
+    found = reading.suspects()
+    return render(snapshot, found, used, reading.title, reading.briefs(), reading.advice())
 
 
 def versions(libraries: Iterable[str]) -> dict[str, str]:
@@ -51,7 +54,12 @@ def versions(libraries: Iterable[str]) -> dict[str, str]:
 
 
 def render(
-    snapshot: Snapshot, suspects: Sequence[Suspect], used: Mapping[str, str], title: str
+    snapshot: Snapshot,
+    suspects: Sequence[Suspect],
+    used: Mapping[str, str],
+    title: str,
+    incidents: Sequence[Brief] = (),
+    advice: Sequence[Advice] = (),
 ) -> str:
     """Markdown. Every name, call site and setting stands in a code span of its own."""
     source = snapshot.source
@@ -66,6 +74,8 @@ def render(
         f"- versions: {', '.join(f'{name} {code(version)}' for name, version in used.items())}",
         "",
         *_overview(snapshot, suspects),
+        *_incidents(incidents),
+        *_advice(advice),
     ]
     for pool in snapshot.pools.values():
         lines += _pool(pool, [suspect for suspect in suspects if suspect.pool == pool.name])
@@ -89,6 +99,36 @@ def _overview(snapshot: Snapshot, suspects: Sequence[Suspect]) -> list[str]:
         for pool in snapshot.pools.values()
     ]
     return ["## Pools", "", *table(columns, rows)] if rows else ["No pool is being watched.", ""]
+
+
+def _incidents(incidents: Sequence[Brief]) -> Iterator[str]:
+    if not incidents:
+        return
+    yield from (f"## Incidents ({len(incidents):,})", "")
+    for each in incidents[:_MOST_INCIDENTS]:
+        ended = each.ended_at
+        end = f"ended {code(ended.isoformat(timespec='seconds'))}" if ended else "goes on"
+        yield f"- {code(each.at.isoformat(timespec='seconds'))}, {end}: {code(each.sentence)}"
+        yield f"  - held by {code(each.holders)}; in full at {code(f'incidents/{each.id}')}"
+    if len(incidents) > _MOST_INCIDENTS:
+        yield f"- and {len(incidents) - _MOST_INCIDENTS:,} more"
+    yield ""
+
+
+def _advice(advice: Sequence[Advice]) -> Iterator[str]:
+    if not advice:
+        return
+    yield from (f"## Advice ({len(advice):,})", "")
+    for each in advice:
+        whose = f"{code(each.pool)}, rule {code(each.rule)}"
+        yield f"- **{each.severity}**, {whose}: {code(each.title)}"
+        yield from (f"  - {code(sentence)}" for sentence in each.evidence)
+        if each.held_back:
+            yield f"  - held back: {code(each.held_back)}"
+        elif each.effect:
+            yield f"  - effect: {code(each.effect)}"
+        yield from (f"  - {code(line)}" for line in each.change.splitlines())
+    yield ""
 
 
 def _pool(pool: PoolSnapshot, suspects: Sequence[Suspect]) -> Iterator[str]:

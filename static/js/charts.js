@@ -39,12 +39,29 @@ function overPlot(field, event) {
   const times = dataOf(plot, "times");
   const last = times.length - 1;
   const step = Math.round(shareOf(field, event)[0] * last);
+  const axis = plot.dataset.axis;
   for (const line of document.querySelectorAll(".plot .cursor")) {
+    // Charts over time move together, charts over sizes do.
+    if (line.closest(".plot").dataset.axis !== axis) continue;
     line.hidden = false;
     line.style.left = `${(step / last) * 100}%`;
   }
   const lines = dataOf(plot, "series").map(([label, texts]) => `${label} ${texts[step]}`);
-  tip.show([times[step], ...lines], event.clientX, event.clientY);
+  const hint = plot.dataset.start ? "Click to freeze this moment" : "";
+  tip.show([times[step], ...lines, hint], event.clientX, event.clientY);
+}
+
+/** A click on a chart over time goes to that moment. */
+function freeze(event) {
+  const plot = event.target.closest?.(".plot[data-start] .field")?.parentElement;
+  if (!plot) return;
+  const { start, step } = plot.dataset;
+  const place = shareOf(plot.querySelector(".field"), event)[0] * (dataOf(plot, "times").length - 1);
+  const url = new URL(location.href);
+  const at = Math.round(Number(start) + Math.round(place) * Number(step));
+  url.searchParams.set("at", new Date(at * 1000).toISOString().replace(".000", ""));
+  url.hash = "";
+  location.assign(url.href.replaceAll("%3A", ":"));
 }
 
 function overHeat(field, event) {
@@ -81,6 +98,7 @@ function point(event) {
 export function start() {
   lanes.start();
   document.addEventListener("pointermove", point, { passive: true });
+  document.addEventListener("click", freeze);
   document.documentElement.addEventListener("pointerleave", hide);
   addEventListener("scroll", hide, { passive: true });
 }

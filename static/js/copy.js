@@ -1,4 +1,5 @@
 // Copies code, the link of the page, or evidence as Markdown.
+import { moment } from "./live.js";
 import { answer } from "./say.js";
 
 async function put(text) {
@@ -15,9 +16,20 @@ async function put(text) {
   }
 }
 
+/** With the moment in it, so that a colleague sees the same; what is frozen has it already. */
+function link(isMoving) {
+  const url = new URL(location.href);
+  url.hash = "";
+  if (isMoving && !("frozen" in document.documentElement.dataset)) {
+    const at = new Date(Math.ceil(moment()) * 1000).toISOString().replace(".000", "");
+    url.searchParams.set("at", at);
+  }
+  return url.href.replaceAll("%3A", ":");
+}
+
 async function textOf(control) {
   if ("copy" in control.dataset) return control.parentElement.querySelector("pre").textContent;
-  if ("copyLink" in control.dataset) return location.href;
+  if ("copyLink" in control.dataset) return link(control.dataset.copyLink === "at");
   const reply = await fetch(control.href);
   if (!reply.ok) throw new Error(`the server answered ${reply.status}`);
   return reply.text();

@@ -5,15 +5,23 @@ import * as lanes from "./lanes.js";
 import * as rows from "./rows.js";
 
 const NEAR = 200;
+/** A pointer that has rested for so long is not about to click. */
+const REST = 6000;
 const asked = new WeakMap();
+let moved = -REST;
 
 function isNear(part) {
   const place = part.getBoundingClientRect();
   return place.bottom > -NEAR && place.top < innerHeight + NEAR;
 }
 
+/** Nothing moves under a pointer that has just moved, nor below an open explanation. */
+function isPointed(part) {
+  return (performance.now() - moved < REST && part.matches(":hover")) || part.querySelector(".pop:popover-open") !== null;
+}
+
 function isRead(part) {
-  if (part.id === "lanes" && lanes.isPointed()) return true;
+  if (part.id === "lanes" ? lanes.isPointed() : isPointed(part)) return true;
   const selection = getSelection();
   return selection && !selection.isCollapsed && part.contains(selection.anchorNode);
 }
@@ -27,8 +35,9 @@ export function fetchPart(part) {
 export function refresh() {
   const now = performance.now();
   for (const part of document.querySelectorAll("[data-every]")) {
-    if (!asked.has(part)) asked.set(part, now);
-    const isDue = now - asked.get(part) >= Number(part.dataset.every) * 1000;
+    const every = Number(part.dataset.every) * 1000;
+    if (!asked.has(part)) asked.set(part, "soon" in part.dataset ? now - every : now);
+    const isDue = now - asked.get(part) >= every;
     if (isDue && isNear(part) && !isRead(part)) fetchPart(part);
   }
 }
@@ -87,6 +96,7 @@ export function start() {
   document.addEventListener("htmx:config:request", dropEmpty);
   document.addEventListener("htmx:before:swap", beforeSwap);
   document.addEventListener("htmx:after:swap", afterSwap);
+  document.addEventListener("pointermove", () => { moved = performance.now(); }, { passive: true });
   document.addEventListener("click", (event) => {
     const retry = event.target.closest?.("[data-retry]");
     const part = retry?.closest("[data-every]");

@@ -17,7 +17,7 @@ function isTyping(target) {
 }
 
 function step(by) {
-  const links = [...document.querySelectorAll(".pools .nm a, .rows .main summary, .sus summary")];
+  const links = [...document.querySelectorAll(".pools .nm a, .rows .main summary, .rows .main > a, .advs > li > details > summary, .sus > li > details > summary, #rows .ev .e-site a")];
   if (!links.length) return;
   const at = links.indexOf(document.activeElement);
   const next = at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + by));
@@ -55,7 +55,7 @@ function run(event, pause) {
     g: () => { goes = performance.now() + 1500; },
     " ": pause,
     "/": () => filter(base),
-    c: () => document.querySelector("[data-copy-from]")?.click(),
+    c: () => (document.querySelector("[data-copy-from]") ?? document.querySelector("[data-copy-link]"))?.click(),
     t: theme.toggle,
     "?": list,
   };

@@ -129,9 +129,17 @@ function poll() {
   fragments.refreshPage();
 }
 
+/** The UNIX time of what is shown, by the clock of the watched process. */
+export function moment() {
+  return latest ? latest.at : Number(root.dataset.now) + performance.now() / 1000;
+}
+
 export function pause() {
   const pill = document.getElementById("live");
-  if (!pill) return;
+  if (!pill) {
+    document.querySelector(".live.is-still")?.click();
+    return;
+  }
   isPaused = !isPaused;
   pill.setAttribute("aria-pressed", String(isPaused));
   answer(isPaused ? "Paused." : "Live again.");
@@ -139,8 +147,16 @@ export function pause() {
   tick();
 }
 
+/** The range may have changed since the page was made. */
+function thaw(event) {
+  const url = new URL(location.href);
+  url.searchParams.delete("at");
+  event.currentTarget.href = url.href;
+}
+
 export function start() {
   const pill = document.getElementById("live");
+  document.querySelector(".live.is-still")?.addEventListener("click", thaw);
   if (!pill) return;
   spokenHeadline = document.querySelector('[data-cell="headline"]')?.textContent ?? "";
   const again = listen(root.dataset.base, hear);

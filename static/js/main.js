@@ -7,6 +7,7 @@ import * as keys from "./keys.js";
 import * as live from "./live.js";
 import * as rows from "./rows.js";
 import * as theme from "./theme.js";
+import * as whatif from "./whatif.js";
 
 rows.index();
 feed.index();
@@ -14,5 +15,6 @@ fragments.start();
 charts.start();
 copy.start();
 theme.start();
+whatif.start();
 keys.start(live.pause);
 live.start();

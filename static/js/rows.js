@@ -127,8 +127,10 @@ function writeTotals(pools, data) {
   dress(text(page, "total-waiting", count(waiting)), waiting ? "crit" : "");
   text(page, "total-rate", rate(sum("checkout_rate")));
   text(page, "headline", data.headline);
-  const pip = text(page, "leaks", count(data.suspects));
-  if (pip) pip.hidden = !data.suspects;
+  for (const [name, number] of [["leaks", data.suspects], ["incidents", data.incidents]]) {
+    const pip = text(page, name, count(number));
+    if (pip) pip.hidden = !number;
+  }
 }
 
 /** Writes a batch; true when the table itself must be fetched again. */

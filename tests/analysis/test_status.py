@@ -3,8 +3,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dashboard.analysis.lasting import Lasting, lasting
 from dashboard.analysis.status import findings, headline, status_of
-from dashboard.model.snapshot import PoolSnapshot
+from dashboard.model.history import History
+from dashboard.model.snapshot import LoopLag, PoolSnapshot
 from tests.web.readings import AT, ROLLUP, checkout, pool, snapshot, suspect
 
 LEAKS = (suspect(owner=3), suspect(owner=4, held_for=242.0))
@@ -125,3 +127,31 @@ def test_pool_at_rest_remembers_its_timeouts() -> None:
     rest = pool(used=0, timeouts=3, last_timeout=taken - timedelta(seconds=20), at=taken)
     calm = pool(used=0, timeouts=3, last_timeout=taken - timedelta(seconds=80), at=taken)
     assert (status_of(rest, []).word, status_of(calm, []).word) == ("Timing out", "Healthy")
+
+
+def test_blocked_loop_outweighs_what_it_does_to_the_pool() -> None:
+    loop = LoopLag(
+        name="MainThread",
+        lag=3.24,
+        since=AT,
+        is_blocked=True,
+        stack=checkout(1.0, ROLLUP).stack,
+        pools=("orders",),
+    )
+    given = pool(used=30, waiting=2, blocked_by=loop, timeouts=3, last_timeout=AT)
+    status = status_of(given, LEAKS)
+    assert (status.word, status.level) == ("Blocked", "bad")
+    assert status.sentence == (
+        "The event loop of MainThread has been blocked for 3.2 s by shop/reports.py:61 rollup. "
+        "Who lives on it can neither give back nor take a connection meanwhile. "
+        "orders has 30 of 30 out, 2 waiting."
+    )
+    assert headline(snapshot(given), ()) == "The pool needs attention"
+    assert findings(snapshot(given), ())[0].claim == "orders waits for a blocked event loop."
+    assert status_of(replace(given, used=0, pending_requests=0), ()).word != "Blocked"
+
+
+def test_blocked_pool_says_since_when() -> None:
+    loop = LoopLag(name="", lag=12.0, since=AT, is_blocked=True)
+    given = pool(used=3, blocked_by=loop)
+    assert lasting("Blocked", given, History(0.0, 1.0), ()) == Lasting(12.0)

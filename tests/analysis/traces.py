@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
-from math import inf, log
+from math import exp, inf, log
 from random import Random
 
 from dashboard.model.whatif import Demand
@@ -49,6 +49,22 @@ def random_bursts(count: int, seed: int) -> tuple[list[float], list[float]]:
         arrivals.append(now)
         holds.append(chance.lognormvariate(mu, sigma))
     return arrivals, holds
+
+
+def drifting(count: int, seed: int) -> tuple[list[float], list[float]]:
+    """`random_bursts` whose pace wanders from minute to minute, by about a quarter."""
+    chance, pace = Random(f"pace {seed}"), 1.0
+    arrivals, holds = random_bursts(count, seed)
+    now, before, until = 0.0, 0.0, 0.0
+    drifted = []
+    for at in arrivals:
+        while now >= until:
+            pace = exp(0.7 * log(pace) + chance.gauss(0, 0.2))
+            until += 60.0
+        now += (at - before) / pace
+        before = at
+        drifted.append(now)
+    return drifted, holds
 
 
 def full_replay(

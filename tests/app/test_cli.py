@@ -48,11 +48,11 @@ def refused(*arguments: str, **environment: str) -> str:
 def test_help_names_the_commands() -> None:
     ended = run("--help")
     assert (ended.returncode, ended.stderr) == (0, "")
-    for word in ("usage: pool-dashboard", "demo", "report"):
+    for word in ("usage: pool-dashboard", "demo", "serve", "run", "check", "report"):
         assert word in ended.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "report"])
+@pytest.mark.parametrize("command", ["demo", "serve", "run", "check", "report"])
 def test_each_command_has_help(command: str) -> None:
     ended = run(command, "--help")
     assert (ended.returncode, ended.stderr) == (0, "")

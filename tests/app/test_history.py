@@ -178,15 +178,37 @@ def test_connection_from_before_is_a_level(dash: Dashboard, engine: Engine, cloc
     assert past.used[-8:] == (0, 1, 1, 1, 1, 1, 0, 0)
 
 
-@pytest.mark.xfail(reason="the recorder counts a cleared checkout only when it returns")
 def test_cleared_checkout_keeps_its_past(dash: Dashboard, engine: Engine, clock: Clock) -> None:
     dash.watch(engine, name="orders")
     held = engine.connect()
     clock.advance(3)
     engine.dispose()
     clock.advance(2)
-    assert history(dash).used[-7:] == (0, 1, 1, 1, 0, 0, 0)
+    past = history(dash)
+    assert past.used[-7:] == (0, 1, 1, 1, 0, 0, 0)
+    assert past.checkouts[-7:] == (0, 1, 0, 0, 0, 0, 0)
     held.close()
+
+
+def test_return_after_dispose_changes_no_level(
+    dash: Dashboard, engine: Engine, clock: Clock
+) -> None:
+    dash.watch(engine, name="orders")
+    first, second = engine.connect(), engine.connect()
+    clock.advance(3)
+    engine.dispose()
+    clock.advance(2)
+    first.close()
+    clock.advance(1)
+    past = history(dash)
+    assert past.used[-8:] == (0, 2, 2, 2, 0, 0, 0, 0)
+    second.close()
+    clock.advance(1)
+    past = history(dash)
+    assert past.used[-9:] == (0, 2, 2, 2, 0, 0, 0, 0, 0)
+    assert past.pending[-9:] == (0,) * 9
+    assert sum(past.checkouts) == 2
+    assert sum(history(dash, 3600, 60).used[:-1]) == 0
 
 
 def test_start_is_wall_time(dash: Dashboard, engine: Engine, clock: Clock) -> None:
@@ -200,3 +222,36 @@ def test_start_is_wall_time(dash: Dashboard, engine: Engine, clock: Clock) -> No
 
 def test_unknown_pool_has_no_past(dash: Dashboard) -> None:
     assert history(dash).used == ()
+
+
+def before(dash: Dashboard, clock: Clock, ago: float, seconds: float) -> History:
+    return dash._reader.history("orders", seconds, 60, dash._reader.wall(clock() - ago))
+
+
+def test_moment_in_the_past_ends_the_history(dash: Dashboard, engine: Engine, clock: Clock) -> None:
+    dash.watch(engine, name="orders")
+    clock.advance(100)
+    hold(engine, clock, 30)
+    for _ in range(4):
+        hold(engine, clock, 10)
+    past = before(dash, clock, ago=50, seconds=60)
+    assert (past.used[:39], past.used[39:]) == ((0,) * 39, (1,) * 21)
+    assert (sum(past.checkouts), past.wait_p99[-1]) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ago", "step", "length"),
+    [(600, 500, 7.0, 57), (600, 700, 60.0, 10), (21600, 3600, 300.0, 60), (300, 30_000, 60.0, 0)],
+)
+def test_past_is_as_fine_as_it_is_kept(
+    dash: Dashboard,
+    engine: Engine,
+    clock: Clock,
+    seconds: float,
+    ago: float,
+    step: float,
+    length: int,
+) -> None:
+    dash.watch(engine, name="orders")
+    past = before(dash, clock, ago, seconds)
+    assert (past.step, len(past.used)) == (step, length)

@@ -54,6 +54,20 @@ def test_open_checkout_goes_on_to_now(dash: Dashboard, engine: Engine, clock: Cl
     assert bar.owner.kind == "thread"
 
 
+def test_disposed_checkout_has_its_bar(dash: Dashboard, engine: Engine, clock: Clock) -> None:
+    with engine.connect():
+        clock.advance(4)
+        engine.dispose()
+        clock.advance(2)
+        with engine.connect():
+            clock.advance(3)
+        (lane,) = dash._reader.lanes("orders", 60).lanes
+        assert [(bar.begin, bar.end, bar.is_open) for bar in lane.bars] == [
+            (51.0, 55.0, False),
+            (57.0, 60.0, False),
+        ]
+
+
 def test_short_neighbours_are_one_run(dash: Dashboard, engine: Engine, clock: Clock) -> None:
     for _ in range(5):
         with engine.connect():
@@ -163,6 +177,32 @@ def test_newest_rows_come_in_order_from_a_full_ring() -> None:
     assert list(trace.newest(0).asked) == []
 
 
+def test_lanes_of_a_moment_are_as_they_were(dash: Dashboard, engine: Engine, clock: Clock) -> None:
+    with engine.connect():
+        clock.advance(4)
+        with engine.connect():
+            clock.advance(8)
+    with engine.connect():
+        clock.advance(100)
+        seen = dash._reader.lanes("orders", 60, dash._reader.wall(clock() - 106))
+    bars = [(b.begin, b.end, b.hold, b.is_open) for lane in seen.lanes for b in lane.bars]
+    assert [tuple(round(each, 3) for each in bar) for bar in bars] == [
+        (54.0, 60.0, 6.0, True),
+        (58.0, 60.0, 2.0, True),
+    ]
+    assert seen.since == 0.0
+
+
+def test_forgotten_checkouts_are_told(dash: Dashboard, engine: Engine, clock: Clock) -> None:
+    ((_, record),) = dash._watches.records()
+    record.trace.shrink(1)
+    for _ in range(300):
+        with engine.connect():
+            clock.advance(1)
+    seen = dash._reader.lanes("orders", 60)
+    assert seen.since == pytest.approx(dash._reader.wall(clock() - 255), abs=1)
+
+
 def test_busy_minute_stays_within_its_bounds() -> None:
     record = PoolRecord("orders", lambda: 160.0, Feed(), Strangers())
     for connection in range(1, 101):
@@ -175,3 +215,14 @@ def test_busy_minute_stays_within_its_bounds() -> None:
     assert (len(seen.lanes), seen.used) == (MOST_LANES, 100)
     assert sum(len(lane.bars) for lane in seen.lanes) <= MOST_BARS
     assert sum(bar.count for lane in seen.lanes for bar in lane.bars) == 60 * 190
+
+
+def test_heat_of_a_moment_ends_there(dash: Dashboard, engine: Engine, clock: Clock) -> None:
+    with engine.connect():
+        clock.advance(2)
+    clock.advance(100)
+    with engine.connect():
+        clock.advance(3)
+    holds = dash._reader.heat("orders", 300, 72, "use", dash._reader.wall(clock() - 50))
+    assert sum(each.count for each in holds.columns) == 1
+    assert holds.columns[-1].count == 0

@@ -1,6 +1,7 @@
 """Watching, watching again, sharing a pool, and stopping."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import QueuePool
 
 from dashboard import Dashboard, DashboardError
+from dashboard.watching import Watches
 
 from .conftest import Dash, MakeEngine
 
@@ -198,3 +200,14 @@ def test_engine_never_connected_is_watched(dash: Dashboard) -> None:
     dash.watch(create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none"), name="dead")
     pool = dash.snapshot().pools["dead"]
     assert (pool.used, pool.idle, pool.max, pool.state) == (0, 0, 15, "open")
+
+
+def test_budget_holds_when_nobody_reads(engine: Engine) -> None:
+    watches = Watches(time.monotonic, budget=400_000)
+    with watches.add(engine, "orders"):
+        ((_, record),) = watches.records()
+        for _ in range(9_000):
+            engine.raw_connection().close()
+        assert record.checkins >= 8_192
+        assert 1_000 < len(record.trace) < 8_000
+        assert record.ledger.errors == 0

@@ -12,16 +12,19 @@ from starlette.types import ASGIApp
 
 from dashboard.model.events import CheckedOut, PoolEvent
 from dashboard.model.history import Mark
-from dashboard.model.snapshot import PoolSnapshot
+from dashboard.model.snapshot import LoopLag, PoolSnapshot
 from dashboard.web.access import Access
 from dashboard.web.site import Site, build
+from tests.web.moments import incident
 from tests.web.readings import (
     AT,
     PLACE,
     ROLLUP,
     PlainReading,
+    advice,
     checkout,
     pool,
+    prediction,
     site_stats,
     some_events,
     suspect,
@@ -74,7 +77,7 @@ def reading() -> ChangingReading:
         timeouts=3,
         call_sites=(site_stats(PLACE, 0.41), site_stats(ROLLUP, 0.17, lost=1)),
     )
-    return ChangingReading(
+    made = ChangingReading(
         replace(busy, open=(leak, *busy.open[1:])),
         pool("sessions", used=2, idle=3),
         pool("x" * 200, used=4, idle=1, size=None, maximum=None),
@@ -83,6 +86,24 @@ def reading() -> ChangingReading:
         events=some_events(),
         marks=[Mark(AT.timestamp() - 30, "deploy 1.4.2"), Mark(AT.timestamp() - 300, "x" * 200)],
     )
+    made.advices = [
+        advice(severity="critical", rule="R11", title="rollup does not return its connections"),
+        advice(),
+        advice(severity="info", rule="R09", pool="x" * 200, held_back="too little data"),
+    ]
+    made.predictions = {"orders": prediction()}
+    held = (replace(leak, now=leak.stack), *busy.open[1:])
+    made.moments = [
+        incident(pool("x" * 200, used=4, waiting=1, size=4, maximum=4), AT, lasted=None),
+        incident(
+            replace(busy, open=held),
+            AT,
+            suspects=[suspect()],
+            events=some_events(),
+            loops=[LoopLag(name="MainThread", lag=3.2, since=AT, stack=leak.stack)],
+        ),
+    ]
+    return made
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Makes the reference screenshots of the docs from the real demo: `python -m tests.browser.shots`.
+"""Makes the screenshots of the docs from the real demo: `python -m tests.browser.shots`.
 
-They are looked at, not compared: `docs/overview.png` and `docs/pool.png`, 1440 wide, light.
+They are looked at, not compared: 1280 wide, light, each below 250 kB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.house import chromium
 from tests.house.browser import collect_faults, settle
@@ -29,6 +29,10 @@ _DOCS = _ROOT / "docs"
 #: Seconds that the demo gets to start, and until its charts are full enough to be worth showing.
 _START = 120.0
 _STORY = 240.0
+_KILLS = 45.0
+_WIDTH = 1280
+#: Bytes; a page of documentation is not to take longer than the product.
+_LARGEST = 250_000
 
 
 @contextmanager
@@ -38,9 +42,8 @@ def demo() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{free.getsockname()[1]}"
     command = [sys.executable, "-m", "dashboard", "demo", "--listen", listen]
-    process = subprocess.Popen(
-        command, cwd=_ROOT, env={**os.environ, "PYTHONPATH": str(_ROOT)}, stdout=sys.stderr
-    )
+    own = {"PYTHONPATH": str(_ROOT), "OTEL_SERVICE_NAME": "shop"}
+    process = subprocess.Popen(command, cwd=_ROOT, env={**os.environ, **own}, stdout=sys.stderr)
     try:
         _await(lambda: ask(f"http://{listen}/healthz") is not None, _START, process)
         yield f"http://{listen}"
@@ -76,32 +79,80 @@ def ask(address: str) -> Any:
         return content
 
 
-def interesting(base: str) -> str | None:
-    """The pool that is worth a picture: the one with suspects, else the busiest."""
-    suspects = [each for each in ask(f"{base}/api/suspects") or [] if each["ended_at"] is None]
-    if suspects:
-        return str(suspects[0]["pool"])
-    pools = ask(f"{base}/api/pools") or []
-    return max(pools, key=lambda pool: pool["used"])["name"] if pools else None
+def incident_of(base: str) -> str | None:
+    """The first incident that has time-outs: who held is the longest known there."""
+    found = [each for each in ask(f"{base}/api/incidents") or [] if each["timeouts"]]
+    return str(found[-1]["id"]) if found else None
 
 
-def shoot(browser: Browser, address: str, path: Path) -> None:
-    """The whole page, after the stream has begun; fails on a violation of the policy."""
-    context = browser.new_context(color_scheme="light", viewport={"width": 1440, "height": 900})
+@contextmanager
+def page_of(browser: Browser, address: str, height: int) -> Iterator[Page]:
+    """A page whose stream has begun; fails on a violation of the policy."""
+    context = browser.new_context(
+        color_scheme="light", viewport={"width": _WIDTH, "height": height}
+    )
     faults = collect_faults(context)
     page = context.new_page()
     page.goto(address)
     page.locator("#live-word", has_text="Live").wait_for()
     page.wait_for_timeout(1500)
-    page.screenshot(path=path, full_page=True)
+    yield page
     settle(context)
     context.close()
     if faults:
         raise SystemExit("\n".join(faults))
 
 
+def _let_agree(page: Page) -> None:
+    """Headline and findings of the overview are renewed in turn; wait until they say the same."""
+    for _ in range(20):
+        found, headline = page.locator("#findings .find > li").count(), page.title()
+        if not found or headline.startswith(f"{found} of "):
+            return
+        page.wait_for_timeout(1000)
+        page.reload()
+        page.wait_for_timeout(1500)
+
+
+def shoot(browser: Browser, address: str, name: str, height: int, card: str = "") -> None:
+    """As much of the page as fits into `height`, or one card of it."""
+    path = _DOCS / f"{name}.png"
+    with page_of(browser, address, height) as page:
+        _let_agree(page)
+        if card:
+            page.locator(card).screenshot(path=path)
+        else:
+            page.screenshot(path=path)
+    size = path.stat().st_size
+    print(f"{path.relative_to(_ROOT)}: {size:,} bytes", flush=True)
+    if size > _LARGEST:
+        raise SystemExit(f"{path.name} is larger than {_LARGEST:,} bytes; show less of the page")
+
+
+def switch_on(base: str, fault: str) -> None:
+    """As the demo's page does."""
+    request = urllib.request.Request(f"{base}/demo/faults/{fault}/on", method="POST")
+    with urllib.request.urlopen(request, timeout=10):
+        pass
+
+
+def take(browser: Browser, base: str) -> None:
+    """All of them, in the order of the story."""
+    shoot(browser, f"{base}/?range=5m", "overview", 890)
+    shoot(browser, f"{base}/pools/orders?range=5m", "pool", 715)
+    shoot(browser, f"{base}/leaks", "leaks", 700)
+    shoot(browser, f"{base}/advice", "advice", 440)
+    incident = incident_of(base)
+    if incident is None:
+        raise SystemExit("nobody has timed out, so there is no incident to show")
+    shoot(browser, f"{base}/incidents/{incident}", "incident", 690)
+    switch_on(base, "killed_backend")
+    time.sleep(_KILLS)
+    shoot(browser, f"{base}/pools/orders", "stale", 900, card="#reasons")
+
+
 def main() -> None:
-    """Overview first; then the pool in trouble."""
+    """Wait until the demo has something to say, then show it."""
     path = chromium.find()
     if path is None:
         raise SystemExit(f"no Chromium; install one: {chromium.install_command()}")
@@ -111,12 +162,8 @@ def main() -> None:
         print("waiting four minutes for the demo to have something to say", flush=True)
         time.sleep(_STORY)
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        shoot(browser, f"{base}/?range=5m", _DOCS / "overview.png")
-        name = interesting(base)
-        if name is not None:
-            shoot(browser, f"{base}/pools/{name}?range=5m", _DOCS / "pool.png")
+        take(browser, base)
         browser.close()
-    print(f"wrote {_DOCS}/overview.png and pool.png")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,38 @@ def test_every_fold_and_chart_opens_without_violation(pool_page: Page) -> None:
     expect(pool_page.locator(".cursor").first).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/pools/orders?predict=1",
+        "/pools/orders?at=1795338140",
+        "/advice?pool=orders",
+        "/incidents/orders-20261122-090320",
+        "/events?claim=1",
+        "/leaks",
+    ],
+)
+def test_every_control_works_under_the_policy(page: Page, address: str, path: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto(address + path)
+    for summary in page.locator("summary:visible").all()[:8]:
+        summary.click()
+    for field in page.locator(":is(.plot, .heat, .lanes) .field:visible").all():
+        field.hover()
+    for why in page.locator(".why:visible").all():
+        why.click()
+        page.keyboard.press("Escape")
+    for copy in page.locator("[data-copy]:visible, [data-copy-link], [data-copy-from]").all():
+        copy.click()
+        page.keyboard.press("Escape")
+    for name in ("#theme", "#live:visible", "#help"):
+        if page.locator(name).count():
+            page.locator(name).click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+
+
 def test_open_stack_and_focus_survive_a_swap(pool_page: Page) -> None:
     summary = pool_page.locator("#holders summary").first
     summary.click()
@@ -82,7 +114,8 @@ def test_evidence_is_copied_as_markdown(pool_page: Page) -> None:
     assert pool_page.evaluate("navigator.clipboard.readText()").startswith("## orders: Saturated")
     pool_page.locator("[data-copy-link]").click()
     pool_page.wait_for_timeout(100)
-    assert pool_page.evaluate("navigator.clipboard.readText()") == pool_page.url
+    copied = pool_page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{pool_page.url}?at=2026-11-22T09:03:20Z"
 
 
 def test_without_clipboard_the_text_can_be_selected(pool_page: Page) -> None:

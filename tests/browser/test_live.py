@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
@@ -164,6 +165,26 @@ def test_page_without_a_place_in_the_stream_polls(
     expect(page.locator("#live-word")).to_have_text("Polling")
     reading.change("sessions", used=11)
     expect(page.locator('.figs [data-cell="used"]')).to_have_text("11", timeout=10_000)
+    site.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/advice", "/pools/orders"])
+def test_lost_permission_is_said_and_leads_back(
+    page: Page, serve_app: Callable[[ASGIApp], str], reading: ChangingReading, path: str
+) -> None:
+    may_read = {"api": False}
+
+    def auth(request: Request) -> bool:
+        return may_read["api"] or "/api/" not in request.url.path
+
+    site = build(reading, Access(auth=auth))
+    page.goto(serve_app(Starlette(routes=[Mount(MOUNT, site)])) + MOUNT + path)
+    expect(page.locator("#stale-age")).to_have_text("Access was lost.")
+    expect(page.locator("#stale-why")).to_contain_text("The server answers 40")
+    may_read["api"] = True
+    page.locator("#reconnect").click()
+    expect(page.locator("#live-word")).to_have_text("Live")
+    expect(page.locator("#stale")).to_be_hidden()
     site.close()
 
 

@@ -59,7 +59,7 @@ async def test_switch_turns_a_fault_on_and_off(site: Site, browser: httpx.AsyncC
     answer = await browser.post("/demo/faults/forgotten_release/on", headers=SAME)
     assert answer.status_code == 303
     assert answer.headers["location"] == "/demo?switched=forgotten_release#forgotten_release"
-    await until(lambda: out(site.shop.pools.orders.pool) == 1)
+    await until(lambda: leak.holds == "1 connection")
     page = await browser.get("/demo")
     assert "1 fault of 6 is on" in re.sub(r"\s+", " ", page.text)
     assert "holds 1 connection" in page.text

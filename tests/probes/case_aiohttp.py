@@ -74,6 +74,7 @@ class ConnectorCase:
     reclaims = False
     #: 3.14: the session of a closed connector refuses by itself and does not ask it.
     closes = False
+    can_fail = False
 
     def __init__(self, *, keeps: bool) -> None:
         """One that keeps connections gets them back read to the end, else they are released."""
@@ -99,6 +100,12 @@ class ConnectorCase:
             self._around[connector][1].finish(response)
             await response.read()
 
+    async def use(self, connector: TCPConnector, response: ClientResponse) -> None:
+        """The request was one."""
+
+    async def fail(self, connector: TCPConnector, response: ClientResponse) -> None:
+        raise NotImplementedError
+
     async def kill(self, connector: TCPConnector, response: ClientResponse) -> None:
         self._around[connector][1].hang_up(response)
         try:
@@ -119,7 +126,8 @@ class ConnectorCase:
         return len(connector._acquired), sum(map(len, connector._conns.values()))
 
     def hooked(self, connector: TCPConnector) -> list[Any]:
-        return [connector]
+        idle = [each for kept in connector._conns.values() for each, _ in kept]
+        return [connector, *connector._acquired, *idle]
 
 
 CASES = [ConnectorCase(keeps=True), ConnectorCase(keeps=False)]

@@ -1,4 +1,4 @@
-# ruff: noqa: D102, ASYNC109 -- Case says what each is
+# ruff: noqa: D102, ASYNC109, ARG002 -- Case says what each is
 """asyncpg's own pool."""
 
 import asyncio
@@ -20,7 +20,7 @@ class PoolCase:
     name = "asyncpg-Pool"
     owner = "task"
     function = "PoolCase.checkout"
-    can_cancel = can_wait = is_bounded = keeps = can_kill = closes = True
+    can_cancel = can_wait = is_bounded = keeps = can_kill = closes = can_fail = True
     reclaims = False
 
     def __init__(self) -> None:
@@ -35,6 +35,12 @@ class PoolCase:
 
     async def checkin(self, pool: Any, connection: Any) -> None:
         await pool.release(connection)
+
+    async def use(self, pool: Any, connection: Any) -> None:
+        assert await connection.fetchval("SELECT $1::int", 1) == 1
+
+    async def fail(self, pool: Any, connection: Any) -> None:
+        await connection.execute("SELECT missing")
 
     async def kill(self, pool: Any, connection: Any) -> None:
         address = pool._connect_args[0]
@@ -55,7 +61,8 @@ class PoolCase:
         return pool.get_size() - pool.get_idle_size(), pool.get_idle_size()
 
     def hooked(self, pool: Any) -> list[Any]:
-        return [pool]
+        connections = [holder._con for holder in pool._holders if holder._con is not None]
+        return [pool, *pool._holders, *(each._protocol for each in connections)]
 
 
 def _terminate(address: str, pid: int) -> None:

@@ -37,7 +37,7 @@ class _Case:
     """What both kinds of engine share."""
 
     owner = "task"
-    reclaims = True
+    reclaims = can_fail = True
     closes = False
 
     def __init__(self, kind: type[Pool], driver: str) -> None:
@@ -56,7 +56,7 @@ class _Case:
         return (its.checkedout(), its.checkedin()) if isinstance(its, pool.QueuePool) else None
 
     def hooked(self, engine: Any) -> list[Any]:
-        return [_pool(engine)]
+        return [_pool(engine), _sync(engine).dialect]
 
     async def break_down(self, engine: Any) -> None:
         event.listen(_sync(engine), "do_connect", _refuse)
@@ -82,6 +82,12 @@ class SyncCase(_Case):
     async def checkin(self, engine: Engine, connection: Any) -> None:
         connection.close()
 
+    async def use(self, engine: Engine, connection: Any) -> None:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+
+    async def fail(self, engine: Engine, connection: Any) -> None:
+        connection.execute(text("SELECT missing"))
+
     async def kill(self, engine: Engine, connection: Any) -> None:
         pid = connection.connection.driver_connection.info.backend_pid
         await asyncio.to_thread(_terminate, engine.url.render_as_string(), pid)
@@ -105,6 +111,12 @@ class AsyncCase(_Case):
 
     async def checkin(self, engine: AsyncEngine, connection: AsyncConnection) -> None:
         await connection.close()
+
+    async def use(self, engine: AsyncEngine, connection: AsyncConnection) -> None:
+        assert await connection.scalar(text("SELECT 1")) == 1
+
+    async def fail(self, engine: AsyncEngine, connection: AsyncConnection) -> None:
+        await connection.execute(text("SELECT missing"))
 
     async def kill(self, engine: AsyncEngine, connection: AsyncConnection) -> None:
         raw: Any = await connection.get_raw_connection()

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from dashboard.demo.postgres import Postgres
 from dashboard.model import events
-from dashboard.model.claim import CONNECTION, SITE
+from dashboard.model.claim import CONNECTION, SITE, USE, Use
 from dashboard.model.origin import CallSite
 from dashboard.model.ports import Sink
 from dashboard.probes.frames import UNKNOWN
@@ -49,6 +49,8 @@ class Case(Protocol):
     can_kill: bool
     #: Whether `close` ends the pool for good.
     closes: bool
+    #: A statement can fail and leave the connection as it was; else a checkout is a statement.
+    can_fail: bool
 
     async def open(self, postgres: Postgres, size: int, timeout: float) -> Any:
         """A pool of at most `size` whose callers wait for `timeout`."""
@@ -58,6 +60,12 @@ class Case(Protocol):
 
     async def checkin(self, pool: Any, connection: Any) -> None:
         """Give it back."""
+
+    async def use(self, pool: Any, connection: Any) -> None:
+        """One statement, the first on this connection; nothing where a checkout is one."""
+
+    async def fail(self, pool: Any, connection: Any) -> None:
+        """One statement that the server refuses; raises."""
 
     async def kill(self, pool: Any, connection: Any) -> None:
         """The server ends it, and its user notices."""
@@ -146,6 +154,19 @@ class LedgerEyes:
     @property
     def errors(self) -> int:
         return self.sink.errors
+
+    @property
+    def use(self) -> Use:
+        """What the only holder did with its connection."""
+        (claim,) = (*self.sink.open.values(), *self.sink.retired.values())
+        use: Use = claim[USE]
+        return use
+
+    @property
+    def lease(self) -> int:
+        """Of the only checkout."""
+        (lease,) = (*self.sink.open, *self.sink.retired)
+        return lease
 
     @property
     def sites(self) -> list[tuple[CallSite, str]]:

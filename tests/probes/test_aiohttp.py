@@ -82,12 +82,13 @@ async def test_owner_is_the_asking_task(server: Server, watching: Watching) -> N
         assert (asked.owner.kind, asked.owner.name) == ("task", "asker")
 
 
-async def test_task_of_its_own_has_no_line(server: Server, watching: Watching) -> None:
+async def test_task_of_its_own_has_the_line_that_waits(server: Server, watching: Watching) -> None:
     async with ClientSession() as session:
         seen = watching(session)
         (response,) = await asyncio.gather(session.get(f"{server.url}/ok"))
         await response.read()
-        assert seen.last("CheckedOut").call_site.function == "(library)"
+        site = seen.last("CheckedOut").call_site
+        assert site.function == "test_task_of_its_own_has_the_line_that_waits"
 
 
 async def test_unread_response_keeps_slot(server: Server, watching: Watching) -> None:

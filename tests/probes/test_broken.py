@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.pool import QueuePool
 
 import dashboard.probes._sqlalchemy_events as hooked_events
 import dashboard.probes._sqlalchemy_facts as facts
 import dashboard.probes._sqlalchemy_hooks as hooks
+import dashboard.probes._sqlalchemy_statements as statements
 from dashboard.probes import tap
 from dashboard.probes.frames import Locator
 from dashboard.probes.sinks import Emitter
@@ -21,7 +22,7 @@ from .contract import EmitterEyes, LedgerEyes
 from .test_host import _engine, _refuse
 
 _SINK = ("asked", "got", "failed", "returned", "creating", "created", "known", "closed")
-_SINK_RARE = ("detached", "dropped", "cleared", "broke")
+_SINK_RARE = ("detached", "dropped", "cleared", "broke", "using", "used")
 INTERNALS = [
     *((kind, name) for kind in (Ledger, Emitter) for name in (*_SINK, *_SINK_RARE)),
     (Ledger, "look"),
@@ -39,7 +40,9 @@ INTERNALS = [
     (hooked_events.Events, "forget"),
     (Probe, "phases_of"),
     (Probe, "facts_of"),
-    (Probe, "replaced"),
+    (statements, "begins"),
+    (statements, "ends"),
+    (statements.Statements, "follow"),
     (Probe, "_hook"),
 ]
 
@@ -73,6 +76,9 @@ def _a_host_at_work(engine: Any) -> list[str]:
     del leaked
     gc.collect()
     third = engine.connect()
+    note(lambda: third.execute(text("SELECT 1")).scalar())
+    note(lambda: third.execute(text("SELECT missing")))
+    note(third.commit)
     note(engine.dispose)
     note(third.close)
     event.listen(engine, "do_connect", _refuse)

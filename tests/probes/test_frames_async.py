@@ -3,12 +3,17 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
 
 from dashboard.model.claim import SITE
 from dashboard.probes import tap
@@ -146,3 +151,106 @@ async def test_tasks_at_once_keep_their_sites(engine: AsyncEngine) -> None:
     rows = eyes.sink.rows
     names = Counter(site.function.rpartition(".")[2] for site in rows[SITE::WIDTH])
     assert names == Counter(5 * [NAMES.get(way, way.__name__) for way in WAYS])
+
+
+async def waits_for(engine: AsyncEngine, check: Callable[[], None]) -> None:
+    connection = await asyncio.wait_for(engine.connect().start(), 5)
+    check()
+    await connection.close()
+
+
+async def gathers(engine: AsyncEngine, check: Callable[[], None]) -> None:
+    (connection,) = await asyncio.gather(engine.connect().start())
+    check()
+    await connection.close()
+
+
+async def shields(engine: AsyncEngine, check: Callable[[], None]) -> None:
+    connection = await asyncio.wait_for(asyncio.shield(engine.connect().start()), 5)
+    check()
+    await connection.close()
+
+
+async def awaits_a_task(engine: AsyncEngine, check: Callable[[], None]) -> None:
+    connection = await asyncio.create_task(engine.connect().start())
+    check()
+    await connection.close()
+
+
+@pytest.mark.parametrize("way", [waits_for, gathers, shields, awaits_a_task])
+async def test_task_without_a_line_has_that_of_who_waits(
+    engine: AsyncEngine, beyond: Seen, way: Callable[..., Awaitable[None]]
+) -> None:
+    for _ in range(5):
+        await checked(way, engine, beyond)
+        await checked(in_a_block, engine, beyond)
+
+
+async def test_stack_goes_on_to_who_waits(engine: AsyncEngine, beyond: Seen) -> None:
+    connection = await asyncio.wait_for(engine.connect().start(), 5)
+    names = [name for _, _, name, is_library in beyond.site().stack if not is_library]
+    assert names == ["test_stack_goes_on_to_who_waits"]
+    await connection.close()
+
+
+async def test_task_that_nobody_waits_for_has_its_name(engine: AsyncEngine, beyond: Seen) -> None:
+    ended = asyncio.Event()
+    task = asyncio.create_task(engine.connect().start())
+    task.add_done_callback(lambda _: ended.set())
+    await ended.wait()
+    site = beyond.site()
+    assert (site.file, site.line, site.function) == ("", 0, "(in a task) AsyncConnection.start")
+    await task.result().close()
+
+
+@pytest.fixture
+def sync_engine(tmp_path: Path) -> Iterator[Engine]:
+    made = create_engine(f"sqlite:///{tmp_path}/shop.db", connect_args={"check_same_thread": False})
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def below(sync_engine: Engine) -> Iterator[Seen]:
+    eyes = LedgerEyes()
+    tapped = tap(sync_engine, eyes.sink)
+    yield Seen(eyes)
+    tapped.remove(eyes.sink)
+
+
+async def test_worker_thread_has_the_line_that_waits(sync_engine: Engine, below: Seen) -> None:
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as workers:
+        workers.submit(int).result()
+        for _ in range(5):
+            connection = await loop.run_in_executor(workers, sync_engine.connect)
+            assert below.function() == "test_worker_thread_has_the_line_that_waits"
+            connection.close()
+
+
+def test_worker_thread_that_nobody_waits_for_has_its_name(sync_engine: Engine, below: Seen) -> None:
+    with ThreadPoolExecutor(1) as workers:
+        connection = workers.submit(sync_engine.connect).result()
+        assert below.site().function == "(in a thread) Engine.connect"
+        connection.close()
+        with Session(sync_engine) as session:
+            workers.submit(session.execute, text("SELECT 1")).result()
+            site = below.site()
+            assert (site.file, site.line) == ("", 0)
+            assert site.function == "(in a thread) Session.execute"
+
+
+def test_failed_call_in_a_thread_is_not_kept_alive(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/missing/shop.db")
+    eyes = LedgerEyes()
+    tapped = tap(engine, eyes.sink)
+    call = partial(engine.connect)
+    gone = ref(call)
+    with ThreadPoolExecutor(1) as workers:
+        error = workers.submit(call).exception()
+        workers.submit(int).result()
+        del call
+        assert isinstance(error, OperationalError)
+        assert gone() is None
+    tapped.remove(eyes.sink)
+    engine.dispose()

@@ -1,8 +1,9 @@
 """A pool's record with a clock that the test moves, and claims to put in."""
 
-from dashboard.model.claim import Claim, Connection, new_claim
+from dashboard.model.claim import Claim, Connection, LiveOwner, new_claim
+from dashboard.model.origin import Setting
 from dashboard.probes.frames import NOWHERE, UNKNOWN, Site
-from dashboard.probes.owners import NOBODY, per_thread
+from dashboard.probes.owners import NOBODY, ThreadOwner, per_thread
 from dashboard.recorder.feed import Feed
 from dashboard.recorder.pool import PoolRecord
 
@@ -31,14 +32,26 @@ def record(clock: Clock | None = None) -> PoolRecord:
     return PoolRecord("orders", clock or Clock(), Feed(), Strangers())
 
 
-def ask(record: PoolRecord, site: Site = NOWHERE) -> Claim:
-    claim = new_claim(record.now(), site, per_thread.owner, None)
+def somebody() -> ThreadOwner:
+    return ThreadOwner(0, None)
+
+
+def ask(
+    record: PoolRecord,
+    site: Site = NOWHERE,
+    owner: LiveOwner | None = None,
+    expected_hold: float | None = None,
+) -> Claim:
+    setting = None if expected_hold is None else Setting(expected_hold=expected_hold)
+    claim = new_claim(record.now(), site, owner or per_thread.owner, setting)
     record.ledger.asked(claim)
     return claim
 
 
-def take(record: PoolRecord, lease: int, site: Site = NOWHERE) -> Claim:
-    claim = ask(record, site)
+def take(
+    record: PoolRecord, lease: int, site: Site = NOWHERE, owner: LiveOwner | None = None
+) -> Claim:
+    claim = ask(record, site, owner)
     record.ledger.got(claim, lease, lease)
     return claim
 

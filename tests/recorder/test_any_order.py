@@ -2,6 +2,7 @@
 """Whatever order a library tells things in, the figures add up."""
 
 from collections import Counter
+from math import inf
 from typing import Any
 
 from hypothesis import settings
@@ -10,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from dashboard.model.claim import ASKED, GOT, RETURNED, Claim, Connection
 from dashboard.model.distribution import RELATIVE_ERROR, Distribution
+from dashboard.recorder import histories
 from dashboard.recorder.history import levels
 
 from .given import SITES, Clock, ask, record
@@ -30,6 +32,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.retired: dict[int, Claim] = {}
         self.ended: list[Claim] = []
         self.failed: list[Claim] = []
+        #: From when to when each took a slot; until 0 it still does.
+        self.slots: dict[int, tuple[float, float]] = {}
+        self.kept: list[Claim] = []
         self.asked = 0
         self.adopted = 0
         self.unmatched = 0
@@ -49,6 +54,8 @@ class AnyOrder(RuleBasedStateMachine):
             claim = self.waiting.pop(0)
             self.record.ledger.got(claim, lease, lease)
             self.open[lease] = claim
+            self.slots[id(claim)] = self.clock.now, 0.0
+            self.kept.append(claim)
 
     @rule(reason=REASONS)
     def first_fails(self, reason: str) -> None:
@@ -71,12 +78,15 @@ class AnyOrder(RuleBasedStateMachine):
         self.record.ledger.returned(lease)
         if claim is not None:
             self.ended.append(list(claim))
+            self._frees(claim)
 
     @rule(lease=LEASES)
     def lease_is_adopted(self, lease: int) -> None:
         if lease not in self.open and lease not in self.retired:
             self.record.ledger.adopted(lease, lease, None)
-            self.open[lease] = self.record.ledger.open[lease]
+            claim = self.open[lease] = self.record.ledger.open[lease]
+            self.slots[id(claim)] = self.clock.now, 0.0
+            self.kept.append(claim)
             self.adopted += 1
 
     @rule(number=LEASES)
@@ -99,6 +109,8 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def pool_is_cleared(self) -> None:
         self.record.ledger.cleared()
+        for claim in self.open.values():
+            self._frees(claim)
         self.retired.update(self.open)
         self.open.clear()
 
@@ -109,6 +121,11 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def host_folds(self) -> None:
         self.record.take()
+
+    def _frees(self, claim: Claim) -> None:
+        """A slot is free when the connection returns, or when the pool gives it up."""
+        start, end = self.slots[id(claim)]
+        self.slots[id(claim)] = start, end or self.clock.now
 
     @invariant()
     def live_tables_follow(self) -> None:
@@ -143,6 +160,7 @@ class AnyOrder(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.record.fold()
         self._distributions_are_near()
+        self._slots_follow()
         self._levels_follow()
 
     def _distributions_are_near(self) -> None:
@@ -156,6 +174,18 @@ class AnyOrder(RuleBasedStateMachine):
                 near = kept.percentile(q)
                 assert near is not None
                 assert abs(near - value) <= RELATIVE_ERROR * value
+
+    def _slots_follow(self) -> None:
+        """How many took a slot at the end of each second, as the history draws it."""
+        steps = 60
+        past = histories.of(self.record, self.clock.now, lambda at: at, steps, steps)
+        spans = [(int(start), int(end) if end else inf) for start, end in self.slots.values()]
+        last = int(self.clock.now)
+        expected = [
+            sum(start <= second < end for start, end in spans)
+            for second in range(last - steps + 1, last + 1)
+        ]
+        assert list(past.used) == expected
 
     def _levels_follow(self) -> None:
         """What was waiting at the end of each second, from counts alone."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.model.events import CheckedIn, CheckedOut, CheckoutFailed, PoolEvent
-from dashboard.model.findings import Advice, Incident, Suspect
+from dashboard.model.findings import Advice, Brief, Incident, Suspect
 from dashboard.model.heat import Heat
 from dashboard.model.history import History
 from dashboard.model.lanes import Lanes
@@ -23,6 +23,7 @@ from dashboard.model.snapshot import (
     Waiter,
 )
 from tests.web import lanes as drawn
+from tests.web.moments import brief_of
 
 AT = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 SOURCE = Source("web-1", 4242, "orders")
@@ -153,6 +154,7 @@ def suspect(name: str, text: str = "place_order", verdict: str = "overdue") -> S
         evidence=(f"held for 95 s by {text}",),
         since=AT - timedelta(seconds=95),
         usual=0.02,
+        connection=3,
     )
 
 
@@ -228,25 +230,33 @@ class Given:
         """As given."""
         return list(self.found)
 
-    def advice(self) -> list[Advice]:
+    def advice(self, _: object = None) -> list[Advice]:
         """As given."""
         return list(self.advices)
+
+    def collecting(self) -> dict[str, str]:
+        """Nothing is."""
+        return {}
 
     def incidents(self) -> list[Incident]:
         """As given."""
         return list(self.moments)
 
+    def briefs(self) -> list[Brief]:
+        """The same, in brief."""
+        return [brief_of(each) for each in self.moments]
+
     def incident(self, number: str) -> Incident | None:
         """As given."""
         return next((each for each in self.moments if each.id == number), None)
 
-    def history(self, _: str, seconds: float, points: int) -> History:
+    def history(self, _: str, seconds: float, points: int, until: float | None = None) -> History:
         """A flat line."""
         step = seconds / points
         flat = (1,) * points
         none = (None,) * (points - 1)
         return History(
-            start=AT.timestamp() - seconds,
+            start=(until or AT.timestamp()) - seconds,
             step=step,
             used=flat,
             pending=flat,
@@ -259,13 +269,20 @@ class Given:
             use_p95=(*none, 0.5),
         )
 
-    def lanes(self, name: str, _: float) -> Lanes:
+    def lanes(self, name: str, _: float, until: float | None = None) -> Lanes:  # noqa: ARG002
         """With the name of whoever holds."""
         held = self.pools[name].open if name in self.pools else ()
         site, owner = (held[0].call_site, held[0].owner) if held else (drawn.SITE, None)
         return drawn.lanes(AT, 7, site=site, owner=owner)
 
-    def heat(self, _: str | None, seconds: float, columns: int, measure: str = "wait") -> Heat:  # noqa: ARG002
+    def heat(
+        self,
+        _: str | None,
+        seconds: float,
+        columns: int,
+        measure: str = "wait",  # noqa: ARG002
+        until: float | None = None,  # noqa: ARG002
+    ) -> Heat:
         """The same for all."""
         return drawn.heat(AT, seconds, columns)
 
@@ -276,8 +293,14 @@ class Given:
             return None
         return drawn.passage(AT, number, first, site(first))
 
+    def period(self, *_: object) -> None:
+        """None was recorded."""
+
     def whatif(self, *_: object, **__: object) -> None:
         """Too young to tell."""
+
+    def what_else(self, *_: object, **__: object) -> None:
+        """Nobody knows."""
 
     def events(self, cursor: int, _: int) -> tuple[Sequence[PoolEvent], int, int]:
         """All of the log: the caller caps."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.model.distribution import Distribution, buckets_of
 from dashboard.model.events import CheckedIn, CheckedOut, CheckoutFailed, PoolEvent
-from dashboard.model.findings import Advice, Incident, Suspect
+from dashboard.model.findings import Advice, Brief, Incident, Suspect
 from dashboard.model.heat import Heat
 from dashboard.model.history import History, Mark
 from dashboard.model.lanes import Lanes
@@ -24,7 +24,9 @@ from dashboard.model.snapshot import (
     StackFrame,
     Waiter,
 )
+from dashboard.model.whatif import Prediction, Row, Thumb
 from tests.web import lanes as drawn
+from tests.web.moments import brief_of
 
 AT = datetime(2026, 11, 22, 9, 3, 20, tzinfo=UTC)
 ROLLUP = CallSite("shop/reports.py", 61, "rollup")
@@ -100,6 +102,7 @@ def suspect(
         evidence=("It has been out for 132 times its usual hold.",),
         since=AT - timedelta(seconds=held_for),
         usual=2.1,
+        connection=99,
         backend_pid=4001,
         ended_at=ended_at,
     )
@@ -199,6 +202,42 @@ def some_events() -> list[PoolEvent]:
     ]
 
 
+def prediction() -> Prediction:
+    """Three sizes of a pool of 20."""
+    rows = [
+        Row(
+            size=size,
+            overflow=10,
+            p50=0.4 / size,
+            p95=4.0 / size,
+            p99=9.0 / size,
+            range=(3.0 / size, 5.0 / size),
+            timeouts=40.0 - size,
+            idle_share=size / 50,
+            grade="A",
+        )
+        for size in (15, 20, 30)
+    ]
+    thumb = Thumb(name="Little's law", value=2.0, text="rate times hold", why="It is a mean.")
+    return Prediction(rows=tuple(rows), grade="A", collected=2000, thumbs=(thumb,))
+
+
+def advice(**changed: object) -> Advice:
+    """One that says everything."""
+    facts: dict[str, object] = {
+        "rule": "R01",
+        "pool": "orders",
+        "severity": "warning",
+        "title": "orders is too small",
+        "evidence": ("95 of 100 callers wait up to 48 ms",),
+        "change": "-    pool_size=20,\n+    pool_size=30,",
+        "effect": "p95 48 ms to 3 ms",
+        "confidence": "medium",
+        "why": "Callers queue although the server has room.",
+    }
+    return Advice(**facts | changed)  # type: ignore[arg-type]
+
+
 class PlainReading:
     """A `Reading` of what it is given; times of events count from `AT`."""
 
@@ -217,6 +256,7 @@ class PlainReading:
         self._suspects = list(suspects)
         self.advices: list[Advice] = []
         self.moments: list[Incident] = []
+        self.predictions: dict[str, Prediction] = {}
         self._histories = histories
         self._events = events
         self._marks = tuple(marks)
@@ -233,32 +273,53 @@ class PlainReading:
         """As given."""
         return self._suspects
 
-    def advice(self) -> list[Advice]:
+    def advice(self, _: object = None) -> list[Advice]:
         """As given."""
         return list(self.advices)
+
+    def collecting(self) -> dict[str, str]:
+        """Nothing is."""
+        return {}
 
     def incidents(self) -> list[Incident]:
         """As given."""
         return list(self.moments)
 
+    def briefs(self) -> list[Brief]:
+        """The same, in brief."""
+        return [brief_of(each) for each in self.moments]
+
     def incident(self, number: str) -> Incident | None:
         """As given."""
         return next((each for each in self.moments if each.id == number), None)
 
-    def history(self, name: str, seconds: float, points: int) -> History:  # noqa: ARG002
+    def history(
+        self,
+        name: str,
+        seconds: float,  # noqa: ARG002
+        points: int,  # noqa: ARG002
+        until: float | None = None,  # noqa: ARG002
+    ) -> History:
         """As given, else a wave."""
         if self._histories is None:
             return replace(wave(), marks=self._marks)
         return self._histories.get(name, History(AT.timestamp(), 1.0))
 
-    def lanes(self, name: str, seconds: float) -> Lanes:
+    def lanes(self, name: str, seconds: float, until: float | None = None) -> Lanes:  # noqa: ARG002
         """As many slots as the pool has, up to sixty."""
         given = self._snapshot.pools.get(name)
         if self._histories is not None or given is None:
             return Lanes(AT.timestamp() - seconds, seconds)
         return drawn.lanes(AT, min(60, given.max or given.used), self._marks)
 
-    def heat(self, name: str | None, seconds: float, columns: int, measure: str = "wait") -> Heat:  # noqa: ARG002
+    def heat(
+        self,
+        name: str | None,  # noqa: ARG002
+        seconds: float,
+        columns: int,
+        measure: str = "wait",  # noqa: ARG002
+        until: float | None = None,  # noqa: ARG002
+    ) -> Heat:
         """The same for all."""
         if self._histories is not None:
             return Heat(AT.timestamp() - seconds, 10.0)
@@ -268,8 +329,16 @@ class PlainReading:
         """That of `some_events`, else None."""
         return drawn.passage(AT, number) if number == 1 else None
 
-    def whatif(self, *_: object, **__: object) -> None:
-        """Too young to tell."""
+    def period(self, *_: object) -> None:
+        """None was recorded."""
+
+    def whatif(self, name: str, *_: object, **__: object) -> Prediction | None:
+        """As given; else too young to tell."""
+        return self.predictions.get(name)
+
+    def what_else(self, name: str, *_: object, **__: object) -> Prediction | None:
+        """The same."""
+        return self.predictions.get(name)
 
     def events(self, cursor: int, limit: int) -> tuple[Sequence[PoolEvent], int, int]:  # noqa: ARG002
         """All at once."""

@@ -116,8 +116,10 @@ def test_pool_shows_who_holds_and_who_waits() -> None:
         "in_statement": None,
         "user": None,
         "owner_ended_for": None,
+        "handed_over": False,
         "in_use_by": "",
         "beside": [],
+        "backend": None,
     }
     assert found["waiting"][0]["waited_for"] == 0.4
     assert found["recently_lost"][0]["ended_at"] == "2026-11-22T09:59:30+00:00"

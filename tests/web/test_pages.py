@@ -34,7 +34,7 @@ BUSY = pool(
     failures={"timeout": 3},
     call_sites=(site_stats(PLACE, 0.41), site_stats(ROLLUP, 0.17, lost=1)),
 )
-LEAK = suspect(held_for=2.9, site=PLACE, owner=27)
+LEAK = replace(suspect(held_for=2.8, site=PLACE, owner=27), connection=27)
 READING = PlainReading(
     BUSY, pool("sessions", used=2, idle=3), suspects=[LEAK], events=some_events()
 )

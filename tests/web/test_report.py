@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from markdown_it import MarkdownIt
 
+from dashboard.model.findings import Advice
 from dashboard.web.access import Access
 from dashboard.web.markdown import code
 from dashboard.web.report import render, versions
@@ -44,6 +45,31 @@ def test_says_what_matters() -> None:
     ):
         assert line in text.splitlines()
     assert "hunter2" not in text
+
+
+def test_advice_is_in_the_report() -> None:
+    given = orders()
+    given.advices = [
+        Advice(
+            rule="R01",
+            pool="orders",
+            severity="warning",
+            title="orders is too small",
+            evidence=("95 of 100 callers wait up to 48 ms",),
+            change="-    pool_size=10,\n+    pool_size=14,",
+            effect="p95 48 ms to 3 ms",
+            confidence="medium",
+        )
+    ]
+    lines = report(given).splitlines()
+    start = lines.index("## Advice (1)")
+    assert lines[start + 2 : start + 7] == [
+        "- **warning**, `orders`, rule `R01`: `orders is too small`",
+        "  - `95 of 100 callers wait up to 48 ms`",
+        "  - effect: `p95 48 ms to 3 ms`",
+        "  - `-    pool_size=10,`",
+        "  - `+    pool_size=14,`",
+    ]
 
 
 def test_suspect_that_ended_says_when() -> None:

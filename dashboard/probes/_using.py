@@ -1,0 +1,69 @@
+"""The begin and the end of a statement, told to a sink: paid for by every statement.
+
+Where the sink has tables, what `Sink.using` and `Sink.used` would write is written here: a call
+less each, and two statements at once on one connection, or one within another, count as one.
+"""
+
+from typing import Final
+
+from ..model.claim import USE, Use
+from ..model.ports import Sink
+from .owners import of_task, per_thread, tasks
+
+#: Stands for the statement that another one surrounds.
+_INNER: Final = Use(0.0)
+
+
+def begins(sink: Sink, lease: int, *, counts: bool = True) -> Use | None:
+    """A statement begins, in the task or thread that runs it; the answer is for `ends`.
+
+    `counts` is False for what takes the server's time without being one: `COMMIT`, a cursor's
+    next rows.
+    """
+    # As in a checkout: that no task runs anywhere is known for 10.
+    owner = of_task() if tasks else per_thread.owner
+    live = sink.live
+    claim = live.open.get(lease) if live is not None else None
+    if claim is None:
+        if counts:
+            sink.using(lease, owner)
+        return None
+    use: Use | None = claim[USE]
+    if use is None:
+        if counts:
+            sink.using(lease, owner)
+        else:
+            sink.used(lease)
+        use = claim[USE]
+        if use is None:
+            return None
+    elif use.began is None:
+        now = sink.now()
+        quiet = now - use.last
+        if quiet > use.quiet:  # noqa: PLR1730 -- `max` would be a call
+            use.quiet = quiet
+        use.last = now
+        use.statements += counts
+    else:
+        return _INNER
+    use.began = use.last
+    use.user = owner
+    return use
+
+
+def ends(sink: Sink, lease: int, use: Use | None) -> None:
+    """It ended, however."""
+    if use is None:
+        sink.used(lease)
+        return
+    use.last = now = sink.now()
+    began = use.began
+    if began is not None:
+        use.busy += now - began
+        use.began = None
+
+
+def is_running(sink: Sink, lease: int) -> bool:
+    """Whether a statement that was told runs; False where the sink has no tables."""
+    claim = sink.live.open.get(lease) if sink.live is not None else None
+    return claim is not None and claim[USE] is not None and claim[USE].began is not None

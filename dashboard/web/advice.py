@@ -1,0 +1,270 @@
+"""The Advice page: what to change, the budget of the servers, what-if, before and after a mark."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from time import time
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..analysis import budget
+from ..analysis.what_else import QUESTIONS
+from ..model.errors import DashboardError
+from ..model.findings import Advice
+from ..model.limits import ServerLimit
+from ..model.period import Period
+from ..model.ports import Reading
+from ..model.snapshot import Snapshot
+from . import format as fmt
+from .aside import aside
+from .comparing import compare
+from .frame import Frame, element_id, frame_for
+from .rendering import error_page, render
+from .shapes import json_response, plain
+from .whatif import Outlook
+
+_PARTS: Final = {"": "advice.html", "list": "advice/list.html"}
+_LEVELS: Final = {"critical": "bad", "warning": "wait", "info": "mute"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One advice; `key` stays the same over swaps."""
+
+    advice: Advice
+    level: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A pool before and after a mark; `figures` are pairs of texts."""
+
+    time: str
+    mark: str
+    pool: str
+    figures: tuple[tuple[str, str], ...]
+
+
+class View:
+    """Computed when a template asks for it, so that a fragment pays only for itself."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        frame: Frame,
+        chosen: str,
+        size: str,
+        question: str,
+        server: ServerLimit,
+        about: str = "",
+    ) -> None:
+        """`chosen` is the pool whose sizes are predicted, `size` the one that is shown.
+
+        `question` is one of `QUESTIONS`, empty for nothing but the size; `about` the one pool
+        that advice is wanted of, empty for all.
+        """
+        self.server, self.question = server, question
+        self.about = about
+        self.questions = QUESTIONS
+        self.chosen = chosen
+        self._reading = reading
+        self._frame = frame
+        self._size = size
+        self._snapshot = reading.snapshot()
+        self._pools = self._snapshot.pools
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Every pool."""
+        return sorted(self._pools)
+
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """The most severe first."""
+        return tuple(
+            Item(each, _LEVELS[each.severity], element_id(f"{each.rule} {each.pool} {each.title}"))
+            for each in self._reading.advice(self.server)
+            if self.about in {"", each.pool}
+        )
+
+    @property
+    def groups(self) -> tuple[tuple[str, str, str, tuple[Item, ...]], ...]:
+        """Key, heading, remark and items: what is worth a change apart from mere remarks."""
+        urgent = tuple(item for item in self.items if item.advice.severity != "info")
+        others = tuple(item for item in self.items if item.advice.severity == "info")
+        found = (
+            ("urgent", "Worth changing", "the most severe first", urgent),
+            ("remarks", "Remarks", "nothing that hurts now, or not enough data yet", others),
+        )
+        return tuple(group for group in found if group[3])
+
+    @property
+    def headline(self) -> str:
+        """The sentence at the top."""
+        of = f" in {self.about}" if self.about else ""
+        urgent = [item for item in self.items if item.advice.severity != "info"]
+        if urgent:
+            return f"{fmt.plural(len(urgent), 'change')} worth making{of}"
+        if self.items:
+            return f"Nothing urgent{of}, {fmt.plural(len(self.items), 'remark')}"
+        return f"Nothing to change{of}"
+
+    @property
+    def budgets(self) -> tuple[budget.Budget, ...]:
+        """What all pools to one server may open."""
+        return budgets(self._snapshot, self.server)
+
+    @cached_property
+    def collecting(self) -> tuple[tuple[str, str], ...]:
+        """Pools without enough data for advice about their size, and what there is."""
+        return tuple(self._reading.collecting().items())
+
+    @cached_property
+    def outlook(self) -> Outlook | None:
+        """The prediction for the chosen pool."""
+        pool = self._pools.get(self.chosen)
+        if pool is None:
+            return None
+        prediction = (
+            self._reading.what_else(self.chosen, self.question, server=self.server)
+            if self.question
+            else self._reading.whatif(self.chosen)
+        )
+        return None if prediction is None else Outlook(pool, prediction, self._size)
+
+    @property
+    def problem(self) -> str:
+        """Why there is no prediction, empty when none was asked for."""
+        if not self.chosen or self.chosen in self._pools:
+            return ""
+        return f"No pool is called {self.chosen}."
+
+    @property
+    def action(self) -> str:
+        """The address that links of the card lead to."""
+        asked = {"question": self.question} if self.question else {}
+        return self._address(pool=self.chosen, **asked)
+
+    def part(self, name: str) -> str:
+        """The address of a fragment, with what was entered."""
+        return self._address(part=name)
+
+    def _address(self, **query: str) -> str:
+        if self.about:
+            query["about"] = self.about
+        most = self.server.max_connections
+        entered = {} if most is None else {"max_connections": str(most)}
+        if self.server.workers > 1:
+            entered["workers"] = str(self.server.workers)
+        return "?" + urlencode(query | entered, errors="backslashreplace")
+
+    @cached_property
+    def comparisons(self) -> tuple[Compared, ...]:
+        """Each of the last marks, for every pool that did something on both sides."""
+        now = self._frame.now
+        return tuple(
+            Compared(
+                f"{datetime.fromtimestamp(each.mark.at, now.tzinfo):%H:%M:%S}",
+                each.mark.text,
+                each.pool,
+                tuple(zip(_figures(each.before), _figures(each.after), strict=True)),
+            )
+            for each in compare(self._reading, self._pools, now.timestamp())
+        )
+
+
+def budgets(snapshot: Snapshot, entered: ServerLimit) -> tuple[budget.Budget, ...]:
+    """For each server what was entered of it, else what it says of itself."""
+    limit, activity, pools = entered, snapshot.server, snapshot.pools.values()
+    if activity is not None:
+        ours = sum(pool.count for pool in pools if pool.backend == "PostgreSQL")
+        limit = limit.told_by(activity, min(ours, activity.used))
+    return budget.of(pools, limit)
+
+
+def _figures(period: Period) -> tuple[str, ...]:
+    return (
+        str(fmt.duration(period.wait_time.percentile(95))),
+        str(fmt.duration(period.use_time.percentile(95))),
+        fmt.NOTHING if period.used is None else f"{period.used:.1f}",
+        fmt.rate(period.checkouts / period.seconds),
+        fmt.count(period.timeouts),
+    )
+
+
+def routes(reading: Reading) -> list[Route]:
+    """Relative to wherever they are mounted."""
+
+    async def endpoint(request: Request) -> Response:
+        return await aside(_page, request, reading)
+
+    def answer(find: Callable[[Request], object]) -> Callable[[Request], Awaitable[Response]]:
+        async def json(request: Request) -> Response:
+            return await aside(lambda request: json_response(plain(find(request))), request)
+
+        return json
+
+    def all_budgets(request: Request) -> object:
+        try:
+            entered = server_of(request)
+        except ValueError as error:
+            raise HTTPException(400, f"{error}") from error
+        return [_budget(each) for each in budgets(reading.snapshot(), entered)]
+
+    def all_comparisons(_: Request) -> object:
+        return list(compare(reading, reading.snapshot().pools, time()))
+
+    def all_collecting(_: Request) -> object:
+        return [{"pool": name, "text": text} for name, text in reading.collecting().items()]
+
+    return [
+        Route("/advice", endpoint, name="advice"),
+        Route("/api/budgets", answer(all_budgets), name="api_budgets"),
+        Route("/api/comparisons", answer(all_comparisons), name="api_comparisons"),
+        Route("/api/collecting", answer(all_collecting), name="api_collecting"),
+    ]
+
+
+def _budget(found: budget.Budget) -> dict[str, object]:
+    return {
+        "server": found.server,
+        "wanted": found.wanted,
+        "usable": found.usable,
+        "left": found.left,
+        "sentence": found.sentence(),
+        "limit": found.limit,
+        "shares": found.shares,
+    }
+
+
+def server_of(request: Request) -> ServerLimit:
+    """What somebody entered about the server; ValueError for what cannot be."""
+    most, workers = (request.query_params.get(name, "") for name in ("max_connections", "workers"))
+    return ServerLimit(
+        max_connections=int(most) if most else None, workers=int(workers) if workers else 1
+    )
+
+
+def _page(request: Request, reading: Reading) -> Response:
+    part = request.query_params.get("part", "")
+    template = _PARTS.get(part)
+    if template is None:
+        return error_page(request, 404, "No such part", f"This page has no part called {part!r}.")
+    frame = frame_for(request, reading, "advice", reading.suspects())
+    chosen, size, question, about = (
+        request.query_params.get(name, "") for name in ("pool", "size", "question", "about")
+    )
+    try:
+        view = View(reading, frame, chosen, size, question, server_of(request), about)
+        return render(template, frame, view=view)
+    except (DashboardError, ValueError) as error:
+        return error_page(request, 400, "That cannot be predicted", f"{error}")

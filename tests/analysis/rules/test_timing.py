@@ -1,0 +1,85 @@
+"""R08, R29 and R30."""
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.analysis.case import Case
+from dashboard.analysis.rules.timing import endless, short_release, too_patient
+from dashboard.model.limits import ServerLimit
+from dashboard.model.seen import Seen
+from dashboard.model.snapshot import PoolSnapshot
+from tests.analysis.rules.cases import asyncpg_pool, connector, options, pool, times
+
+DEADLINE = ServerLimit(deadline=10.0)
+
+
+def test_timeout_above_the_deadline_is_shortened() -> None:
+    holds = {"use_time": times(2.0, count=200)}
+    shown = pool(config={"pool_timeout": 30.0}, lifetime=holds)
+    advice = too_patient(Case(pool=shown, server=DEADLINE))
+    assert advice is not None
+    assert (advice.rule, advice.confidence) == ("R08", "high")
+    assert advice.evidence[0] == "pool_timeout is 30 s; whoever calls waits for 10 s."
+    assert options(advice) == ["-    pool_timeout=30,", "+    pool_timeout=4,"]
+
+
+def test_connector_without_connect_timeout_gets_one() -> None:
+    advice = too_patient(Case(pool=connector(), server=DEADLINE))
+    assert options(advice) == ["+    connect=5,"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "limit"),
+    [
+        (pool(), DEADLINE),
+        (pool(config={"pool_timeout": 30.0}), ServerLimit()),
+        (pool(kind="NullPool", config={"pool_timeout": 30.0}), DEADLINE),
+        (asyncpg_pool(), DEADLINE),
+    ],
+)
+def test_fitting_or_unknown_deadline_is_silent(shown: PoolSnapshot, limit: ServerLimit) -> None:
+    assert too_patient(Case(pool=shown, server=limit)) is None
+
+
+def test_endless_wait_asks_for_a_timeout() -> None:
+    shown = asyncpg_pool(lifetime={"wait_time": times(0.01, 42.0)})
+    advice = endless(Case(pool=shown))
+    assert advice is not None
+    assert (advice.rule, advice.severity) == ("R29", "warning")
+    assert advice.evidence[0].startswith("The longest wait was 43 s")
+    assert "pool.acquire(timeout=5)" in advice.change
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [asyncpg_pool(lifetime={"wait_time": times(12.0)}), pool(lifetime={"wait_time": times(42.0)})],
+)
+def test_short_waits_need_no_timeout(shown: PoolSnapshot) -> None:
+    assert endless(Case(pool=shown)) is None
+    if shown.library == "asyncpg":
+        assert endless(Case(pool=shown, server=DEADLINE)) is not None
+
+
+RESETS = asyncpg_pool(phases={"reset": times(0.02, count=200)})
+
+
+def test_short_acquire_timeout_limits_the_release() -> None:
+    advice = short_release(Case(pool=RESETS, seen=Seen(acquire_timeout=0.1)))
+    assert advice is not None
+    assert (advice.rule, advice.confidence) == ("R30", "high")
+    assert advice.evidence[0].startswith("acquire(timeout=0.1) is in use, and a reset takes 2")
+    assert "pool.release(connection, timeout=5)" in advice.change
+
+
+@pytest.mark.parametrize(
+    ("shown", "timeout"),
+    [
+        (RESETS, 2.0),
+        (RESETS, None),
+        (asyncpg_pool(), 0.1),
+        (replace(RESETS, phases={"reset": times(0.02, count=50)}), 0.1),
+    ],
+)
+def test_long_enough_release_is_fine(shown: PoolSnapshot, timeout: float | None) -> None:
+    assert short_release(Case(pool=shown, seen=Seen(acquire_timeout=timeout))) is None

@@ -1,0 +1,116 @@
+"""Rules about days and recycle times: the clock is moved on."""
+
+import sqlite3
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, QueuePool, create_engine
+
+from dashboard import Dashboard
+
+from .advised import Leaping, advised, hold, spoken
+from .conftest import Dash, MakeEngine
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def clock() -> Leaping:
+    return Leaping()
+
+
+@pytest.fixture
+def leaping(make_dash: Dash, clock: Leaping) -> Dashboard:
+    """A dashboard whose time can be moved on."""
+    return make_dash(clock=clock)
+
+
+@pytest.mark.parametrize(("size", "days", "rules"), [(20, 8, ["R03"]), (20, 6, []), (4, 8, [])])
+def test_idle_week_shrinks_a_large_pool(
+    leaping: Dashboard,
+    make_engine: MakeEngine,
+    clock: Leaping,
+    size: int,
+    days: float,
+    rules: list[str],
+) -> None:
+    engine = make_engine(pool_size=size)
+    leaping.watch(engine, name="orders")
+    hold(engine, 2)
+    clock.advance(days * DAY)
+    assert spoken(leaping) == rules
+
+
+def slow_to_connect(pause: list[float], **options: Any) -> Engine:
+    """Each connect takes `pause[0]` seconds."""
+
+    def connect() -> sqlite3.Connection:
+        time.sleep(pause[0])
+        return sqlite3.connect(":memory:", check_same_thread=False)
+
+    return create_engine("sqlite://", poolclass=QueuePool, creator=connect, **options)
+
+
+@pytest.mark.parametrize(("pause", "rules"), [(0.05, ["R09"]), (0.0, [])])
+def test_cold_start_is_advised(
+    leaping: Dashboard, clock: Leaping, pause: float, rules: list[str]
+) -> None:
+    pauses = [pause]
+    engine = slow_to_connect(pauses, pool_size=5, max_overflow=0)
+    leaping.watch(engine, name="orders")
+    hold(engine, 5)
+    clock.advance(70)
+    pauses[0] = 0.0
+    for _ in range(50):
+        hold(engine, 1)
+    clock.advance(60)
+    assert spoken(leaping) == rules
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("pause", "rules"), [(0.03, ["R10"]), (0.0, [])])
+def test_recycling_at_once_is_advised(
+    leaping: Dashboard, clock: Leaping, pause: float, rules: list[str]
+) -> None:
+    pauses = [0.0]
+    engine = slow_to_connect(pauses, pool_size=6, max_overflow=0, pool_recycle=1)
+    leaping.watch(engine, name="orders")
+    hold(engine, 6)
+    for _ in range(3):
+        hold(engine, 1)
+        clock.advance(60)
+    time.sleep(1.05)
+    pauses[0] = pause
+    hold(engine, 6)
+    assert spoken(leaping) == rules
+    engine.dispose()
+
+
+def test_dear_ping_is_advised_after_a_quiet_month(
+    leaping: Dashboard, make_engine: MakeEngine, clock: Leaping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(pool_pre_ping=True)
+    ping = engine.dialect.do_ping
+
+    def over_the_network(connection: Any) -> bool:
+        time.sleep(0.001)
+        return ping(connection)
+
+    monkeypatch.setattr(engine.dialect, "do_ping", over_the_network)
+    leaping.watch(engine, name="orders")
+    for _ in range(120):
+        hold(engine, 1)
+    clock.advance(31 * DAY)
+    assert advised(leaping, "R22") is not None
+
+
+def test_ping_beside_long_holds_is_cheap(
+    leaping: Dashboard, make_engine: MakeEngine, clock: Leaping
+) -> None:
+    engine = make_engine(pool_pre_ping=True)
+    leaping.watch(engine, name="orders")
+    for _ in range(120):
+        hold(engine, 1, 0.003)
+    clock.advance(31 * DAY)
+    assert advised(leaping, "R22") is None
