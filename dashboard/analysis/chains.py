@@ -53,7 +53,7 @@ class Links:
 
     def _share(self, *, stays: bool) -> float:
         linked = [b >= 0 for b in self.before]
-        persistent = sum(map(and_, linked, self.stays))
+        persistent: int = sum(map(and_, linked, self.stays))
         count = persistent if stays else sum(linked) - persistent
         return count / max(1, len(self.before))
 

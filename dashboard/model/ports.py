@@ -115,8 +115,11 @@ class Sink(Protocol):
     def detached(self, connection: int, *, keeps_slot: bool = False) -> None:
         """The caller keeps the connection for good; its lease was returned just before."""
 
-    def cleared(self) -> None:
-        """The pool gave up every connection; those out are no longer the pool's."""
+    def cleared(self, *, keeps_slots: bool = False) -> None:
+        """The pool gave up every connection; those out are no longer the pool's.
+
+        With `keeps_slots` each stays in its slot until its next turn.
+        """
 
     def pool_closed(self) -> None:
         """The pool takes no more checkouts."""

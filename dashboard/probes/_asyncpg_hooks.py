@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..model.claim import Claim, new_claim
 from ..model.origin import SETTING
-from ..model.ports import Sink
 from ._asyncpg_facts import why_failed
 from ._outwards import awaiting
 from .frames import NOWHERE
 from .owners import NOBODY, TaskOwner, ThreadOwner, of, of_task
-from .sinks import Emitter, Tee
 from .tap import Tap
 
 if TYPE_CHECKING:
@@ -194,25 +192,6 @@ def strangers(pool: Any) -> bool:
     waiting = any(not getter.done() for getter in queue._getters)
     queued = len(queue._queue) + sum(holder._in_use is not None for holder in pool._holders)
     return pool._initializing or waiting or queued < len(pool._holders)
-
-
-def tell_cleared(sink: Sink) -> None:
-    """Connections were expired: that is said, but each keeps its slot until its next turn."""
-    if isinstance(sink, Tee):
-        for each in tuple(sink._sinks):
-            tell_cleared(each)
-        return
-    tables: list[dict[int, Any]] = []
-    if sink.live is not None:
-        tables = [sink.live.open, sink.live.connections]
-    elif isinstance(sink, Emitter):
-        tables = [sink._connections]
-    kept = [dict(table) for table in tables]
-    for table in tables:
-        table.clear()
-    sink.cleared()
-    for table, content in zip(tables, kept, strict=True):
-        table.update(content)
 
 
 def asked(tap: Tap) -> Claim:

@@ -15,6 +15,7 @@ from ..model.claim import CONNECTION, GOT, LOST, PHASES, REASON, REF, RETURNED, 
 from ..model.origin import SETTING
 from ..model.ports import Live
 from ._sqlalchemy_static import connect_static, return_static
+from ._walks import getcurrent
 from .frames import NOWHERE, getframe
 from .owners import NOBODY, of_task, per_thread, running_loop, tasks
 
@@ -44,7 +45,7 @@ def overrides(probe: "Probe", pool: Pool) -> dict[str, Any]:
     return methods | {"_do_return_conn": _do_return_conn(probe, kind)}
 
 
-def _connect_live(probe: "Probe", kind: type[Pool], live: Live) -> Callable[[Pool], Any]:
+def _connect_live(probe: "Probe", kind: type[Pool], live: Live) -> Callable[[Pool], Any]:  # noqa: PLR0915
     """`connect` that writes the sink's tables itself: here every instruction is paid for."""
     is_plain = _passes_on(kind.connect, Pool.connect, "_checkout")
     checkout: Callable[[Pool], Any] = _ConnectionFairy._checkout if is_plain else kind.connect
@@ -52,20 +53,26 @@ def _connect_live(probe: "Probe", kind: type[Pool], live: Live) -> Callable[[Poo
     now, pending, holders, connections = sink.now, live.pending, live.open, live.connections
     setting, opened, picked = SETTING.get, probe.opened, probe.picked
     ref_at, connection_at, got_at = REF, CONNECTION, GOT
+    greenlet: Any = getcurrent
 
     def connect(self: Pool) -> Any:
         try:
             # That no task runs anywhere is known for 10; asking for the running loop takes 460.
             owner = of_task() if tasks else per_thread.owner
-            way = locator.way
-            if way is None:
-                frame = getframe(locator.depth)
+            base, out, depth, sites = locator.last
+            frame = getframe(depth)
+            code = frame.f_code
+            if base is None:
+                site = sites.get(id(code) + frame.f_lasti)
+            elif code is base and frame.f_back is None:
+                frame = out(greenlet())
                 code = frame.f_code
-                site = locator.sites.get(id(code) + frame.f_lasti)
-                if site is None or site.code is not code:
-                    site = locator.search()
+                site = sites.get(id(code) + frame.f_lasti)
             else:
-                site = way.follow() or locator.search()
+                site = None
+            del frame
+            if site is None or site.code is not code:
+                site = locator.search()
             claim = [now(), site, owner, setting(), None, None, None, None, None, None, None, None]
         except Exception as error:
             claim = _slow_claim(probe, error)
@@ -140,7 +147,7 @@ def _slow_claim(probe: "Probe", error: Exception) -> Claim:
     """For a stack that is shorter than the last one, or when the quick way failed."""
     sink = probe.tap.sink
     try:
-        if isinstance(error, ValueError):
+        if isinstance(error, (ValueError, AttributeError)):
             owner = of_task() if running_loop() else per_thread.owner
             return new_claim(sink.now(), probe.tap.locator.search(2), owner, SETTING.get())
         probe.broke("origin", error)

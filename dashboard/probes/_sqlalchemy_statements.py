@@ -8,12 +8,14 @@ way: 17,000 instructions more for a checkout without a statement, 160,000 for on
 
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import Pool, StaticPool
 
 from ..model.claim import Use
+from ._sqlalchemy_events import guarded
 from ._sqlalchemy_uses import by_cursors, by_driver
 from ._using import begins, ends, is_running
 from .swap import probe_of, restore, swap
@@ -41,6 +43,11 @@ class Statements:
         """Whether statements are told; a pool that no engine has executes none."""
         return any(probe_of(each()) is self._probe for each in self._dialects)
 
+    def broke(self, where: str, error: BaseException) -> None:
+        """The probe counts."""
+        self._probe.broke(where, error)
+
+    @guarded("statements")
     def follow(self, pool: Pool) -> None:
         """Tell what is executed on a pool's connections, if an engine has it by now.
 
@@ -106,23 +113,27 @@ def _leases(late: set[int]) -> _Leases:
 def _execute(statements: Statements, probe: "Probe", plain: Any, leases: _Leases) -> Any:
     tap = probe.tap
 
-    def do_execute(self: Any, cursor: Any, statement: Any, *rest: Any) -> Any:
-        lease, use = 0, None
+    def do_execute(self: Any, cursor: Any, statement: Any, *rest: Any, **given: Any) -> Any:
+        lease: int | None = None
+        use: Use | None = None
+        context: Any = None
         try:
-            context = rest[-1]
+            context = given["context"] if given else rest[-1]
             lease = leases(context.root_connection._dbapi_connection)
+        except (AttributeError, LookupError):  # Executed by somebody else than a Connection.
+            pass
+        if lease is None:
+            return plain(self, cursor, statement, *rest, **given)
+        try:
             use = begins(tap.sink, lease)
             if context._is_server_side:
                 statements.keep(lease, context)
-        except AttributeError:  # Executed by somebody else than a Connection.
-            pass
         except Exception as error:
             probe.broke("statement", error)
         try:
-            return plain(self, cursor, statement, *rest)
+            return plain(self, cursor, statement, *rest, **given)
         finally:
-            if lease:
-                _ended(probe, lease, use)
+            _ended(probe, lease, use)
 
     return do_execute
 
@@ -130,20 +141,22 @@ def _execute(statements: Statements, probe: "Probe", plain: Any, leases: _Leases
 def _commit(probe: "Probe", plain: Any, leases: _Leases) -> Any:
     tap = probe.tap
 
-    def do_commit(self: Any, fairy: Any) -> None:
-        lease, use = 0, None
+    def do_commit(self: Any, dbapi_connection: Any) -> None:
+        lease: int | None = None
+        use: Use | None = None
+        with suppress(AttributeError):  # Of a connection that is none of a pool.
+            lease = leases(dbapi_connection)
+        if lease is None:
+            plain(self, dbapi_connection)
+            return
         try:
-            lease = leases(fairy)
             use = begins(tap.sink, lease, counts=False)
-        except AttributeError:  # Of a connection that is none of a pool.
-            pass
         except Exception as error:
             probe.broke("commit", error)
         try:
-            plain(self, fairy)
+            plain(self, dbapi_connection)
         finally:
-            if lease:
-                _ended(probe, lease, use)
+            _ended(probe, lease, use)
 
     return do_commit
 

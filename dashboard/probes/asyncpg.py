@@ -17,7 +17,7 @@ from ..model.claim import PHASES, REF, Claim
 from ..model.ports import Sink
 from . import _asyncpg_facts as read
 from ._asyncpg_answers import SELF, Answers
-from ._asyncpg_hooks import of_holder, of_pool, strangers, tell_cleared
+from ._asyncpg_hooks import of_holder, of_pool, strangers
 from ._asyncpg_statements import Statements
 from .swap import restore, swap
 from .tap import Tap
@@ -269,7 +269,7 @@ class Probe(Answers):
     @_quiet
     def expired(self) -> None:
         """Each connection is replaced at its next turn."""
-        tell_cleared(self.tap.sink)
+        self.tap.sink.cleared(keeps_slots=True)
 
     @_quiet
     def closes(self, pool: Any) -> None:

@@ -8,7 +8,7 @@ greenlet.
 
 import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from operator import attrgetter, itemgetter
 from types import CodeType, FrameType
@@ -100,6 +100,11 @@ class Way:
         self.out = attrgetter("parent.gr_frame" + ".f_back" * steps)
         self.sites: dict[int, Site] = {}
 
+    @property
+    def last(self) -> "Last":
+        """As a hook in a hurry takes it."""
+        return self.base, self.out, self.depth, self.sites
+
     def follow(self, hook: int = 1) -> Site | None:
         """The site at its end, None if this is not the way: 4,000 instructions, a walk 25,000.
 
@@ -118,24 +123,25 @@ class Way:
         return None
 
 
+#: Where the last site was found, in one piece because threads read it at once: the base of the
+#: greenlet and the way out of it (None without one), how deep that base, or the application frame,
+#: lies below the hook's own function, and the sites that were found there: by the identity of
+#: their code plus the place in it.
+Last = tuple[CodeType | None, Callable[[object], FrameType], int, dict[int, Site]]
+
+
 class Locator:
     """Finds call sites for one pool and remembers how deep the last ones were.
 
     The same instruction of the same code at the same depth has the same frames below it, so that
-    its site can be taken without a walk. A hook in a hurry looks itself: it follows the last
-    `way`; if there is none, the frame at `depth` (seen from the hook's own function), then `sites`.
+    its site can be taken without a walk. A hook in a hurry looks itself, at `last`.
     """
 
-    __slots__ = ("_barren", "_tables", "_ways", "depth", "sites", "way")
+    __slots__ = ("_barren", "_tables", "_ways", "last")
 
     def __init__(self) -> None:
         """It has seen nothing yet."""
-        #: How many frames lie between a hook and the last application frame (at least 1), and
-        #: the sites that were found so deep: by identity of their code plus the place in it.
-        self.depth = 1
-        self.sites: dict[int, Site] = {}
-        #: By which the last site was found, if that was outside the hook's greenlet.
-        self.way: Way | None = None
+        self.last: Last = (None, attrgetter("parent"), 1, {})
         #: Sites by depth, and the ways out of greenlets; both ascending, the nearest frame wins.
         self._tables: dict[int, dict[int, Site]] = {}
         self._ways: list[Way] = []
@@ -147,14 +153,14 @@ class Locator:
         for way in self._ways:
             site = way.follow(hook + 1)
             if site is not None:
-                self.way = way
+                self.last = way.last
                 return site
         try:
             for depth, sites in self._tables.items():
                 frame = getframe(hook + depth)
                 site = sites.get(id(frame.f_code) + frame.f_lasti)
                 if site is not None and site.code is frame.f_code:
-                    self.depth, self.sites, self.way = depth, sites, None
+                    self.last = (None, self.last[1], depth, sites)
                     return site
         except ValueError:
             pass  # A shorter stack than before.
@@ -193,9 +199,9 @@ class Locator:
         if depth not in self._tables:
             kept = list(self._tables.items())[-_DEPTHS + 1 :]
             self._tables = dict(sorted([*kept, (depth, {})], key=itemgetter(0)))
-        self.sites = self._tables[depth]
-        self.sites[id(frame.f_code) + frame.f_lasti] = site
-        self.depth, self.way = depth, None
+        sites = self._tables[depth]
+        sites[id(frame.f_code) + frame.f_lasti] = site
+        self.last = (None, self.last[1], depth, sites)
 
     def _remember_way(self, way: Way, frame: FrameType, site: Site) -> None:
         if site is OTHER:
@@ -206,7 +212,7 @@ class Locator:
             known = [way]
             self._ways = sorted([*self._ways[-_DEPTHS + 1 :], way], key=attrgetter("depth"))
         known[0].sites[id(frame.f_code) + frame.f_lasti] = site
-        self.way = known[0]
+        self.last = known[0].last
 
     def _without_application(self, nearest: FrameType | None, start: FrameType) -> Site:
         """Who waits for this; an application that is itself installed; or what runs here."""

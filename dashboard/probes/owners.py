@@ -176,13 +176,15 @@ _MOST: Final = 8192
 def asker() -> TaskOwner | ThreadOwner:
     """Who asks: the running task, else the thread."""
     loop = running_loop()
-    task = _current_task(loop) if loop is not None else None
-    if task is None:
-        return per_thread.owner
-    owner = _owners.get(id(task))
-    if owner is not None and owner._task() is task:
-        return owner
-    return _new_owner(task)
+    if loop is not None:
+        task = _current_task(loop)
+        # A task that is gone took its entry along, before there could be another in its place.
+        owner = _owners.get(id(task))
+        if owner is not None:
+            return owner
+        if task is not None:
+            return _new_owner(task)
+    return per_thread.owner
 
 
 #: Inside a loop the two are the same.

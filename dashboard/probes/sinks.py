@@ -301,10 +301,11 @@ class Emitter:
         number = facts.number if facts is not None else 0
         self._emit(events.ConnectionDetached, at=self.now(), connection=number)
 
-    def cleared(self) -> None:
+    def cleared(self, *, keeps_slots: bool = False) -> None:
         """PoolCleared."""
-        self._connections.clear()
-        self._cleared.update(self._out)
+        if not keeps_slots:
+            self._connections.clear()
+            self._cleared.update(self._out)
         self._emit(events.PoolCleared, at=self.now())
 
     def pool_closed(self) -> None:

@@ -277,10 +277,10 @@ class Probe:
         self.tap.sink.cleared()
 
     def _hook(self, pool: Pool) -> None:
-        self.statements.follow(pool)
         swap(pool, self, **overrides(self, pool))
         self._pools = [each for each in self._pools if each() is not None]
         self._pools.append(weakref.ref(pool))
+        self.statements.follow(pool)
 
     def _alive(self) -> list[Pool]:
         return [pool for each in self._pools if (pool := each()) is not None]

@@ -222,13 +222,14 @@ class Ledger(Connections):
         self.open[lease] = claim
         self.note_peak()
 
-    def cleared(self) -> None:
-        """What is out is no longer the pool's; what was idle is closed."""
+    def cleared(self, *, keeps_slots: bool = False) -> None:
+        """What is out is no longer the pool's and what was idle is closed, unless slots stay."""
         now = self.now()
-        self.retired.update(self.open)
-        self.given_up.update(dict.fromkeys(self.open, now))
-        self.open.clear()
-        self.connections.clear()
+        if not keeps_slots:
+            self.retired.update(self.open)
+            self.given_up.update(dict.fromkeys(self.open, now))
+            self.open.clear()
+            self.connections.clear()
         self._note(now, "PoolCleared", 0, None, None)
 
     def pool_closed(self) -> None:

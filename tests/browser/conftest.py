@@ -15,16 +15,15 @@ from dashboard.model.history import Mark
 from dashboard.model.snapshot import LoopLag, PoolSnapshot
 from dashboard.web.access import Access
 from dashboard.web.site import Site, build
+from tests.web.advised import advice, prediction
 from tests.web.moments import incident
 from tests.web.readings import (
     AT,
     PLACE,
     ROLLUP,
     PlainReading,
-    advice,
     checkout,
     pool,
-    prediction,
     site_stats,
     some_events,
     suspect,

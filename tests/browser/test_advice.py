@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.readings import advice
+from tests.web.advised import advice
 
 from .conftest import ChangingReading
 

@@ -18,8 +18,9 @@ PAGES = {
 def test_letters_lead_from_every_page(page: Page, address: str, start: str) -> None:
     for letter, path in PAGES.items():
         page.goto(address + start)
-        page.keyboard.press("g")
-        page.keyboard.press(letter)
+        with page.expect_navigation():
+            page.keyboard.press("g")
+            page.keyboard.press(letter)
         page.wait_for_url(re.compile(f"/a/b{path}(\\?.*)?$"))
 
 

@@ -42,7 +42,7 @@ INTERNALS = [
     (Probe, "facts_of"),
     (statements, "begins"),
     (statements, "ends"),
-    (statements.Statements, "follow"),
+    (statements.Statements, "_overrides"),
     (Probe, "_hook"),
 ]
 

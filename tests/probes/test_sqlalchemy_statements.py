@@ -245,6 +245,7 @@ async def test_what_goes_past_sqlalchemy_is_found(postgres_engine: Engine) -> No
     eyes, tapped = watched(postgres_engine)
     raw = postgres_engine.raw_connection()
     driver: Any = raw.driver_connection
+    driver.execute("SELECT 1")  # Else the cancel may hit the BEGIN.
     asleep = asyncio.create_task(asyncio.to_thread(driver.execute, "SELECT pg_sleep(60)"))
     await until(lambda: tapped.probe.in_use_by(eyes.lease) == "a statement")
     driver.cancel()

@@ -34,8 +34,9 @@ def test_busy_pool_is_sampled_and_counted() -> None:
     clock = Clock()
     pool = record(clock)
     clock.now += 1
-    for _ in range(2 * BATCH):
+    for _ in range(4 * BATCH):
         hold(pool, clock, 0.00001, SITES[0])
+    assert pool.checkins == 2 * BATCH
     shown = whats(pool.feed.since(0))
     assert shown.count("CheckedIn") == 5
     assert pool.feed.sampled_out == 2 * BATCH - 5

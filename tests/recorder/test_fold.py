@@ -1,5 +1,6 @@
 import gc
 import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -65,11 +66,50 @@ def test_steps_are_kept_apart_on_the_hosts_path() -> None:
 def test_host_folds_only_whole_batches() -> None:
     clock = Clock()
     pool = record(clock)
-    for _ in range(BATCH - 1):
+    for _ in range(3 * BATCH - 1):
         hold(pool, clock, 0.001)
     assert (pool.checkins, len(pool.ledger.ended)) == (0, BATCH - 1)
     hold(pool, clock, 0.001)
     assert (pool.checkins, len(pool.ledger.ended)) == (BATCH, 0)
+    assert len(pool.ledger.rows) == 2 * BATCH * WIDTH
+
+
+def test_list_of_rows_keeps_its_memory() -> None:
+    clock = Clock()
+    pool = record(clock)
+    rows = pool.ledger.rows
+    claim = take(pool, 1)
+    claim[RETURNED] = clock.now
+    sizes = set()
+    while pool.checkins < 5 * BATCH:
+        rows.extend(claim)
+        if len(rows) >= pool.ledger.full:
+            size = sys.getsizeof(rows)
+            pool.ledger.look()
+            sizes |= {size, sys.getsizeof(rows)}
+    assert len(sizes) == 1
+
+
+def test_host_counts_what_has_waited_for_long() -> None:
+    clock = Clock(1000.0)
+    pool = record(clock)
+    for _ in range(24 * BATCH):
+        hold(pool, clock, 0.0)
+    assert (pool.checkins, len(pool.trace)) == (22 * BATCH, 22 * BATCH)
+    assert "use" not in pool.lifetime
+    for start in (1010.0, 1020.0, 1030.0, 1040.0, 1050.0, 1060.0):
+        clock.now = start
+        for _ in range(8 * BATCH):
+            hold(pool, clock, 0.0)
+    # The 16 last batches wait, and those of the ten seconds before that are counted together.
+    assert (pool.checkins, pool.lifetime["use"].total()) == (70 * BATCH, 41 * BATCH)
+    pool.fold()
+    assert pool.lifetime["use"].total() == 72 * BATCH
+    assert [pool.past.fine["use"].between(at, at + 10).count for at in (1000, 1010, 1060)] == [
+        24 * BATCH,
+        8 * BATCH,
+        8 * BATCH,
+    ]
 
 
 def test_rows_are_claims_one_after_the_other() -> None:

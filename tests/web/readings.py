@@ -24,7 +24,7 @@ from dashboard.model.snapshot import (
     StackFrame,
     Waiter,
 )
-from dashboard.model.whatif import Prediction, Row, Thumb
+from dashboard.model.whatif import Prediction
 from tests.web import lanes as drawn
 from tests.web.moments import brief_of
 
@@ -202,42 +202,6 @@ def some_events() -> list[PoolEvent]:
     ]
 
 
-def prediction() -> Prediction:
-    """Three sizes of a pool of 20."""
-    rows = [
-        Row(
-            size=size,
-            overflow=10,
-            p50=0.4 / size,
-            p95=4.0 / size,
-            p99=9.0 / size,
-            range=(3.0 / size, 5.0 / size),
-            timeouts=40.0 - size,
-            idle_share=size / 50,
-            grade="A",
-        )
-        for size in (15, 20, 30)
-    ]
-    thumb = Thumb(name="Little's law", value=2.0, text="rate times hold", why="It is a mean.")
-    return Prediction(rows=tuple(rows), grade="A", collected=2000, thumbs=(thumb,))
-
-
-def advice(**changed: object) -> Advice:
-    """One that says everything."""
-    facts: dict[str, object] = {
-        "rule": "R01",
-        "pool": "orders",
-        "severity": "warning",
-        "title": "orders is too small",
-        "evidence": ("95 of 100 callers wait up to 48 ms",),
-        "change": "-    pool_size=20,\n+    pool_size=30,",
-        "effect": "p95 48 ms to 3 ms",
-        "confidence": "medium",
-        "why": "Callers queue although the server has room.",
-    }
-    return Advice(**facts | changed)  # type: ignore[arg-type]
-
-
 class PlainReading:
     """A `Reading` of what it is given; times of events count from `AT`."""
 
@@ -293,13 +257,7 @@ class PlainReading:
         """As given."""
         return next((each for each in self.moments if each.id == number), None)
 
-    def history(
-        self,
-        name: str,
-        seconds: float,  # noqa: ARG002
-        points: int,  # noqa: ARG002
-        until: float | None = None,  # noqa: ARG002
-    ) -> History:
+    def history(self, name: str, *_: object, **__: object) -> History:
         """As given, else a wave."""
         if self._histories is None:
             return replace(wave(), marks=self._marks)
@@ -312,15 +270,9 @@ class PlainReading:
             return Lanes(AT.timestamp() - seconds, seconds)
         return drawn.lanes(AT, min(60, given.max or given.used), self._marks)
 
-    def heat(
-        self,
-        name: str | None,  # noqa: ARG002
-        seconds: float,
-        columns: int,
-        measure: str = "wait",  # noqa: ARG002
-        until: float | None = None,  # noqa: ARG002
-    ) -> Heat:
+    def heat(self, name: object, seconds: float, columns: int, *_: object, **__: object) -> Heat:
         """The same for all."""
+        del name
         if self._histories is not None:
             return Heat(AT.timestamp() - seconds, 10.0)
         return drawn.heat(AT, seconds, columns, self._marks)
