@@ -39,7 +39,7 @@ _MANY: Final = 1000
 _HANG: Final = 10.0
 _TAIL: Final = (8, 1000)
 #: Quiet times below this many seconds are all the same.
-_SHORT: Final = log(0.01)
+_SHORT: Final = log(0.05)
 #: A line that was seen n times has not shown what it does once in n times.
 _UNSEEN: Final = COLD * ENOUGH
 #: Seconds that a young line may be quiet while nothing else speaks against it.
