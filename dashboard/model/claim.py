@@ -21,7 +21,8 @@ OWNER: Final = 2
 SETTING_OF: Final = 3
 #: When the connection came; None while it waits.
 GOT: Final = 4
-#: Its `Connection`; None while it waits.
+#: Its `Connection`; None while it waits. Of a failed one that of no number, which tells the host
+#: that it was meant for; None where a pool serves but one.
 CONNECTION: Final = 5
 #: Called, answers None once nothing refers to the connection any more; None if that is not told.
 REF: Final = 6
@@ -92,7 +93,7 @@ class Frame(Protocol):
 class Use:
     """What a holder did with its connection. Times in seconds of the recorder's clock.
 
-    Made by the ledger only, which tells the fold to look for them.
+    Who makes one sets `Live.has_uses`: then the fold looks for them.
     """
 
     __slots__ = ("began", "busy", "last", "quiet", "statements", "user")
@@ -127,10 +128,12 @@ class Connection:
         "backend_pid",
         "born",
         "create_time",
+        "error",
         "host",
         "is_open",
         "number",
         "slot",
+        "statements",
         "uses",
     )
 
@@ -154,6 +157,10 @@ class Connection:
         self.number = 0
         #: By what the probe knows it.
         self.slot = 0
+        #: What ended it, as far as it was an error: an exception's name, `release` for a reset.
+        self.error = ""
+        #: Statements of the checkout in which an error ended it; None where nobody saw them.
+        self.statements: int | None = None
 
 
 def new_claim(asked: float, site: Frame, owner: LiveOwner, setting: Setting | None) -> Claim:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .claim import Claim, Connection, LiveOwner
+from .comparison import Comparison
 from .events import PoolEvent
 from .findings import Advice, Brief, Incident, Suspect
 from .heat import Heat
@@ -38,6 +39,9 @@ class Live(Protocol):
     @property
     def rows(self) -> list[Any]:
         """What claims that were returned held, one after the other: `rows.extend(claim)`."""
+
+    #: Whether a claim got a `Use`: to be set by who makes one.
+    has_uses: bool
 
     @property
     def full(self) -> int:
@@ -197,6 +201,9 @@ class Reading(Protocol):
 
     def collecting(self) -> Mapping[str, str]:
         """Pools of which too little is known for advice about their size, and what there is."""
+
+    def comparisons(self) -> Sequence[Comparison]:
+        """Pools before and after each mark and change of settings, the latest first."""
 
     def incidents(self) -> list[Incident]:
         """Moments when a pool ran out, the latest first."""

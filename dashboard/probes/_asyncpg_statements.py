@@ -10,7 +10,6 @@ from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
-from ..model.claim import Use
 from ._classes import Classes
 from ._using import begins, ends, is_running
 
@@ -52,13 +51,24 @@ class Statements:
             protocol = getattr(holder._con, "_protocol", None)
             self._classes.take_back(protocol, _LEASE, _PORTALS, _COPYING)
 
-    def lease_of(self, protocol: Any) -> int:
-        """Which holder's it is: for good, once a holder has its connection; else 0."""
-        pool = self._probe.pool
-        for holder in () if pool is None else pool._holders:
-            if getattr(holder._con, "_protocol", None) is protocol:
-                setattr(protocol, _LEASE, id(holder))
-                return id(holder)
+    def lease_in_use(self, protocol: Any) -> int:
+        """Which holder's it is, for as long as somebody has that; 0 for the pool's own calls."""
+        try:
+            lease: int = protocol._pool_dashboard_lease
+        except AttributeError:
+            lease = self._find(protocol)
+        if lease in self._probe.releasing:  # The pool resets what it got back.
+            vars(protocol).pop(_PORTALS, None)
+            return 0
+        return lease
+
+    def _find(self, protocol: Any) -> int:
+        """The holder whose it is: for good, once that has its connection."""
+        with suppress(Exception):
+            for holder in self._probe.pool._holders:
+                if getattr(holder._con, "_protocol", None) is protocol:
+                    setattr(protocol, _LEASE, id(holder))
+                    return id(holder)
         return 0
 
     def kept_by(self, holder: Any) -> str:
@@ -85,20 +95,23 @@ def _overrides(statements: Statements, probe: "Probe", kind: Any) -> dict[str, A
 
 def _told(statements: Statements, probe: "Probe", plain: Any, name: str) -> Any:
     """Around one of the protocol's coroutines."""
-    begin, end = _brackets(statements, probe, name)
+    if name == "query":
+        return _query(statements, probe, plain)
     if name == "bind_execute" and _words(plain) == _BIND_EXECUTE:
-        return _bind_execute(plain, begin, end)
-    note, is_copy = _NOTES.get(name), name in _COPIES
+        return _bind_execute(statements, probe, plain)
+    tap, counts, note, is_copy = probe.tap, name in _COUNTED, _NOTES.get(name), name in _COPIES
 
     async def call(self: Any, *args: Any, **given: Any) -> Any:
-        use = begin(self)
+        lease = statements.lease_in_use(self)
+        use = begins(tap.sink, lease, counts=counts) if lease else None
         if note is not None:
             with suppress(AttributeError, IndexError):  # Another version's words.
                 note(vars(self), args, given)
         try:
             return await plain(self, *args, **given)
         finally:
-            end(self, use)
+            if lease:
+                ends(tap.sink, lease, use)
             if is_copy:
                 vars(self).pop(_COPYING, None)
 
@@ -112,8 +125,27 @@ def _words(plain: Any) -> list[str]:
     return []
 
 
-def _bind_execute(plain: Any, begin: Any, end: Any) -> Any:
+def _query(statements: Statements, probe: "Probe", plain: Any) -> Any:
+    """Of simple queries every second one is the pool's, which gets no coroutine around it."""
+    tap = probe.tap
+
+    async def told(self: Any, lease: int, args: Any, given: Any) -> Any:
+        use = begins(tap.sink, lease)
+        try:
+            return await plain(self, *args, **given)
+        finally:
+            ends(tap.sink, lease, use)
+
+    def query(self: Any, *args: Any, **given: Any) -> Any:
+        lease = statements.lease_in_use(self)
+        return told(self, lease, args, given) if lease else plain(self, *args, **given)
+
+    return query
+
+
+def _bind_execute(statements: Statements, probe: "Probe", plain: Any) -> Any:
     """Nearly every statement: with words of its own, for packing and unpacking takes 5,000."""
+    tap = probe.tap
 
     async def bind_execute(
         self: Any,
@@ -124,43 +156,17 @@ def _bind_execute(plain: Any, begin: Any, end: Any) -> Any:
         return_extra: Any,
         timeout: Any,  # noqa: ASYNC109 -- the library's
     ) -> Any:
-        use = begin(self)
+        lease = statements.lease_in_use(self)
+        use = begins(tap.sink, lease) if lease else None
         if portal_name:
             _opens(vars(self), (state, args, portal_name), {})
         try:
             return await plain(self, state, args, portal_name, limit, return_extra, timeout)
         finally:
-            end(self, use)
+            if lease:
+                ends(tap.sink, lease, use)
 
     return bind_execute
-
-
-def _brackets(statements: Statements, probe: "Probe", name: str) -> tuple[Any, Any]:
-    tap, releasing, counts = probe.tap, probe.releasing, name in _COUNTED
-
-    def begin(protocol: Any) -> Use | None:
-        try:
-            try:
-                lease = protocol._pool_dashboard_lease
-            except AttributeError:
-                lease = statements.lease_of(protocol)
-            if lease in releasing:  # The pool resets what it got back.
-                vars(protocol).pop(_PORTALS, None)
-            elif lease:
-                return begins(tap.sink, lease, counts=counts)
-        except Exception as error:
-            tap.sink.broke(name, error)
-        return None
-
-    def end(protocol: Any, use: Use | None) -> None:
-        try:
-            lease = vars(protocol).get(_LEASE)
-            if use is not None or (lease and lease not in releasing):
-                ends(tap.sink, lease, use)
-        except Exception as error:
-            tap.sink.broke(name, error)
-
-    return begin, end
 
 
 def _opens(own: dict[str, Any], args: tuple[Any, ...], given: dict[str, Any]) -> None:

@@ -23,7 +23,8 @@ from .swap import probe_of, restore, swap
 if TYPE_CHECKING:
     from .sqlalchemy import Probe
 
-_EXECUTE: Final = ("do_execute", "do_executemany", "do_execute_no_params")
+_ALL: Final = ("do_execute", "do_executemany", "do_execute_no_params")
+_WORDS: Final = ("self", "cursor", "statement", "parameters", "context")
 #: A fairy's lease in its pool; AttributeError for what has none.
 _Leases = Callable[[Any], int]
 
@@ -68,6 +69,7 @@ class Statements:
             if probe_of(dialect) is self._probe:
                 restore(dialect)
 
+    @guarded("stream")
     def keep(self, lease: int, context: Any) -> None:
         """The server keeps a cursor open for this execution."""
         kept = [each for each in self.streams.get(lease, ()) if each() is not None]
@@ -91,9 +93,9 @@ class Statements:
 
     def _overrides(self, pool: Pool, kind: type[Any]) -> dict[str, Any]:
         leases = id if isinstance(pool, StaticPool) else _leases(self._probe.late)
-        methods = {
-            name: _execute(self, self._probe, getattr(kind, name), leases) for name in _EXECUTE
-        }
+        methods = {name: _execute(self, self._probe, getattr(kind, name), leases) for name in _ALL}
+        if _words(kind.do_execute) == _WORDS:
+            methods["do_execute"] = _execute_one(self, self._probe, kind.do_execute, leases)
         # Not `do_rollback`: the pool calls that for each connection that comes back.
         return methods | {"do_commit": _commit(self._probe, kind.do_commit, leases)}
 
@@ -110,30 +112,61 @@ def _leases(late: set[int]) -> _Leases:
     return lease_of
 
 
-def _execute(statements: Statements, probe: "Probe", plain: Any, leases: _Leases) -> Any:
+def _words(method: Any) -> tuple[str, ...]:
+    """The names of its arguments; none where nobody knows them."""
+    code = getattr(method, "__code__", None)
+    return code.co_varnames[: code.co_argcount] if code is not None else ()
+
+
+def _execute_one(statements: Statements, probe: "Probe", plain: Any, leases: _Leases) -> Any:
+    """Nearly every statement: with words of its own, for packing and unpacking takes 2,000."""
     tap = probe.tap
 
-    def do_execute(self: Any, cursor: Any, statement: Any, *rest: Any, **given: Any) -> Any:
+    def do_execute(
+        self: Any, cursor: Any, statement: Any, parameters: Any, context: Any = None
+    ) -> Any:
         lease: int | None = None
         use: Use | None = None
-        context: Any = None
         try:
-            context = given["context"] if given else rest[-1]
             lease = leases(context.root_connection._dbapi_connection)
-        except (AttributeError, LookupError):  # Executed by somebody else than a Connection.
-            pass
-        if lease is None:
-            return plain(self, cursor, statement, *rest, **given)
-        try:
             use = begins(tap.sink, lease)
             if context._is_server_side:
                 statements.keep(lease, context)
+        except AttributeError:  # Executed by somebody else than a Connection.
+            pass
         except Exception as error:
             probe.broke("statement", error)
         try:
-            return plain(self, cursor, statement, *rest, **given)
+            return plain(self, cursor, statement, parameters, context)
         finally:
-            _ended(probe, lease, use)
+            if lease is not None:
+                ends(tap.sink, lease, use)
+
+    return do_execute
+
+
+def _execute(statements: Statements, probe: "Probe", plain: Any, leases: _Leases) -> Any:
+    """Whatever words a method has."""
+    tap = probe.tap
+
+    def do_execute(self: Any, *args: Any, **given: Any) -> Any:
+        lease: int | None = None
+        use: Use | None = None
+        try:
+            context = given["context"] if "context" in given else args[-1]
+            lease = leases(context.root_connection._dbapi_connection)
+            use = begins(tap.sink, lease)
+            if context._is_server_side:
+                statements.keep(lease, context)
+        except (AttributeError, IndexError):
+            pass
+        except Exception as error:
+            probe.broke("statement", error)
+        try:
+            return plain(self, *args, **given)
+        finally:
+            if lease is not None:
+                ends(tap.sink, lease, use)
 
     return do_execute
 
@@ -146,23 +179,11 @@ def _commit(probe: "Probe", plain: Any, leases: _Leases) -> Any:
         use: Use | None = None
         with suppress(AttributeError):  # Of a connection that is none of a pool.
             lease = leases(dbapi_connection)
-        if lease is None:
-            plain(self, dbapi_connection)
-            return
-        try:
             use = begins(tap.sink, lease, counts=False)
-        except Exception as error:
-            probe.broke("commit", error)
         try:
             plain(self, dbapi_connection)
         finally:
-            _ended(probe, lease, use)
+            if lease is not None:
+                ends(tap.sink, lease, use)
 
     return do_commit
-
-
-def _ended(probe: "Probe", lease: int, use: Use | None) -> None:
-    try:
-        ends(probe.tap.sink, lease, use)
-    except Exception as error:
-        probe.broke("statement", error)

@@ -2,11 +2,12 @@
 
 Where the sink has tables, what `Sink.using` and `Sink.used` would write is written here: a call
 less each, and two statements at once on one connection, or one within another, count as one.
+Neither raises: what fails is counted.
 """
 
 from typing import Final
 
-from ..model.claim import USE, Use
+from ..model.claim import GOT, USE, Use
 from ..model.ports import Sink
 from .owners import of_task, per_thread, tasks
 
@@ -20,47 +21,48 @@ def begins(sink: Sink, lease: int, *, counts: bool = True) -> Use | None:
     `counts` is False for what takes the server's time without being one: `COMMIT`, a cursor's
     next rows.
     """
-    # As in a checkout: that no task runs anywhere is known for 10.
-    owner = of_task() if tasks else per_thread.owner
-    live = sink.live
-    claim = live.open.get(lease) if live is not None else None
-    if claim is None:
-        if counts:
-            sink.using(lease, owner)
-        return None
-    use: Use | None = claim[USE]
-    if use is None:
-        if counts:
-            sink.using(lease, owner)
-        else:
-            sink.used(lease)
-        use = claim[USE]
-        if use is None:
+    try:
+        # As in a checkout: that no task runs anywhere is known for 10.
+        owner = of_task() if tasks else per_thread.owner
+        live = sink.live
+        claim = live.open.get(lease) if live is not None else None
+        if live is None or claim is None:
+            if counts:
+                sink.using(lease, owner)
             return None
-    elif use.began is None:
+        use: Use | None = claim[USE]
+        if use is None:
+            use = claim[USE] = Use(claim[GOT])
+            live.has_uses = True
+        elif use.began is not None:
+            return _INNER
         now = sink.now()
         quiet = now - use.last
         if quiet > use.quiet:  # noqa: PLR1730 -- `max` would be a call
             use.quiet = quiet
-        use.last = now
-        use.statements += counts
-    else:
-        return _INNER
-    use.began = use.last
-    use.user = owner
+        use.began = use.last = now
+        use.user = owner
+        if counts:
+            use.statements += 1
+    except Exception as error:
+        sink.broke("statement", error)
+        return None
     return use
 
 
 def ends(sink: Sink, lease: int, use: Use | None) -> None:
     """It ended, however."""
-    if use is None:
-        sink.used(lease)
-        return
-    use.last = now = sink.now()
-    began = use.began
-    if began is not None:
-        use.busy += now - began
-        use.began = None
+    try:
+        if use is None:
+            sink.used(lease)
+            return
+        use.last = now = sink.now()
+        began = use.began
+        if began is not None:
+            use.busy += now - began
+            use.began = None
+    except Exception as error:
+        sink.broke("statement", error)
 
 
 def is_running(sink: Sink, lease: int) -> bool:

@@ -12,6 +12,7 @@ import dashboard.probes._sqlalchemy_events as hooked_events
 import dashboard.probes._sqlalchemy_facts as facts
 import dashboard.probes._sqlalchemy_hooks as hooks
 import dashboard.probes._sqlalchemy_statements as statements
+import dashboard.probes._using as using
 from dashboard.probes import tap
 from dashboard.probes.frames import Locator
 from dashboard.probes.sinks import Emitter
@@ -40,8 +41,8 @@ INTERNALS = [
     (hooked_events.Events, "forget"),
     (Probe, "phases_of"),
     (Probe, "facts_of"),
-    (statements, "begins"),
-    (statements, "ends"),
+    (using, "of_task"),
+    (using, "Use"),
     (statements.Statements, "_overrides"),
     (Probe, "_hook"),
 ]

@@ -47,7 +47,8 @@ async def test_random_cancels_leave_no_trace(
     check(case, pool, eyes, 0)
     # A cancelled connect of SQLAlchemy keeps its slot until it is collected; others time out.
     assert eyes.failures["cancelled"] > 5
-    assert set(eyes.failures) <= {"cancelled", "timeout"}
+    # Where a whole request may take 0.2 s, its connecting may be what a busy machine cuts short.
+    assert set(eyes.failures) <= {"cancelled", "timeout", "connection_error"}
     tapped.remove(eyes.sink)
     await case.close(pool)
 
