@@ -60,7 +60,8 @@ class Runner:
         try:
             self.server = self._bound()
         except Exception as error:  # noqa: BLE001 -- the host goes on
-            self._say(f"not served: {error}")
+            what = str(error).replace("choose another port=", "choose another --listen")
+            self._say(f"not served: {what}")
         else:
             self._say(f"{self.server.url}/")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..app import TOKEN, Dashboard
-from ..demo.signals import Signals
 from ..importing import find_in
 from ..keeping import Keepers
 from ..model.errors import DashboardError
 from ..serving import Server
 from ..settings import USUAL, Address, Settings, address, read
+from ..signals import Signals
 from ..web import hosts
 
 #: Read when no file is named.

@@ -14,6 +14,7 @@ from aiohttp import ClientSession
 from starlette.types import ASGIApp
 
 from ..app import TOKEN, Dashboard
+from ..signals import Signals
 from ..web.hosts import LOOPBACK
 from .errors import DemoError
 from .faults import Faults
@@ -26,7 +27,6 @@ from .shop import tables
 from .shop.app import Shop
 from .shop.bank import Bank
 from .shop.payments import OwnSessions, Watch
-from .signals import Signals
 
 TITLE = "Corner shop"
 #: Seconds. No honest visit of this shop holds a connection for so long.

@@ -28,14 +28,16 @@ Run = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """`run(script, *arguments, NAME="value")`: a script in a process of its own."""
+    """`run(script, *arguments, listen=…, NAME="value")`: a script in a process of its own."""
     began: list[subprocess.Popen[str]] = []
     plain = {name: value for name, value in os.environ.items() if name != "POOL_DASHBOARD_TOKEN"}
 
-    def start(script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        script: str, *arguments: str, listen: str = "127.0.0.1:0", **environment: str
+    ) -> subprocess.Popen[str]:
         (tmp_path / "service.py").write_text(script)
         command = [sys.executable, "service.py", *arguments]
-        dashboard = [sys.executable, "-m", "dashboard", "run", "--listen", "127.0.0.1:0", "--"]
+        dashboard = [sys.executable, "-m", "dashboard", "run", "--listen", listen, "--"]
         began.append(
             subprocess.Popen(
                 [*dashboard, *command],
@@ -112,6 +114,20 @@ def test_signal_reaches_the_service(run: Run) -> None:
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=_DEADLINE)
     assert (process.returncode, output, errors) == (-signal.SIGTERM, "", "")
+
+
+@pytest.mark.slow
+def test_taken_port_is_told_in_the_command_s_words(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 65535))
+        taken.listen()
+        process = run(_SERVICE, listen="127.0.0.1:65535")
+        _, errors = process.communicate("go on\n", timeout=_DEADLINE)
+    assert process.returncode == 7
+    assert errors.endswith(
+        ": not served: cannot serve on 127.0.0.1:65535: Address already in use;"
+        " choose another --listen\n"
+    )
 
 
 _FORKS = """

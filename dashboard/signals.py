@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one ends the demo, later ones change nothing."""
+"""Ctrl-C and SIGTERM: the first one ends the program, later ones change nothing."""
 
 import asyncio
 import contextlib
