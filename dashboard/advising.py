@@ -270,7 +270,7 @@ def _orphaned(birth: Birth, snapshot: Snapshot) -> Case:
 
 
 def _twins(pool: PoolSnapshot, pools: Mapping[str, PoolSnapshot]) -> tuple[str, ...]:
-    """Open pools of the same library to the same place with the same options."""
+    """Pools with connections, of the same library, to the same place, with the same options."""
     if not pool.address or pool.address == ":memory:":
         return ()
 
@@ -278,4 +278,8 @@ def _twins(pool: PoolSnapshot, pools: Mapping[str, PoolSnapshot]) -> tuple[str, 
         return each.library, each.address, each.kind, sorted(map(str, each.config.items()))
 
     mine = key(pool)
-    return tuple(name for name, each in pools.items() if each.state == "open" and key(each) == mine)
+    return tuple(
+        name
+        for name, each in pools.items()
+        if each.state == "open" and each.count and key(each) == mine
+    )

@@ -12,8 +12,9 @@ from .backends import Backends
 from .middleware import RequestMiddleware
 from .model.errors import DashboardError
 from .model.findings import Advice, Incident, Suspect
+from .model.limits import ServerLimit
 from .model.snapshot import Snapshot
-from .model.whatif import Row
+from .model.whatif import Prediction, Row
 from .reading import Reader
 from .recorder.budget import BUDGET
 from .watching import Watch, Watches
@@ -138,19 +139,44 @@ class Dashboard:
         sizes: Sequence[int] | None = None,
         timeout: float | None = None,
         hold: float = 1.0,
+        *,
+        limit_per_host: int | None = None,
+        question: str | None = None,
+        site: str = "",
+        workers: int = 1,
     ) -> tuple[Row, ...]:
         """What other sizes of a pool would have answered to its recorded requests.
 
         `timeout` in seconds, `hold` a factor on every hold. Each row has p50, p95, p99 in
         seconds, `.range` (low and high of p95), timeouts and a grade; None is what the trace
         cannot tell, and there is no row before a minute and 1,000 checkouts. Exact FIFO replay;
-        takes up to half a second of the caller's thread. DashboardError for an unknown pool.
+        takes up to half a second of the caller's thread. `limit_per_host` is aiohttp's, 0 for none.
+
+        `question` asks for something else than the size, at these sizes: `leak` (the leaks fixed),
+        `release` (`site`, such as `shop/chat.py:88`, or the line that holds most without using it,
+        releases earlier), `ping` (pre-ping off), `workers` (two more beside `workers`). No row
+        where it would change nothing. DashboardError for an unknown pool or question.
         """
-        prediction = self._reader.whatif(pool, sizes, timeout, hold)
+        prediction = (
+            self._reader.whatif(pool, sizes, timeout, hold, limit_per_host)
+            if question is None
+            else self._what_else(
+                pool, options.question(question, timeout, hold), sizes, site, workers
+            )
+        )
         if prediction is None:
             known = ", ".join(sorted(self.snapshot().pools)) or "none yet"
             raise DashboardError(f"no pool is called {pool!r}; watched: {known}")
         return prediction.rows
+
+    def _what_else(
+        self, pool: str, question: str, sizes: Sequence[int] | None, site: str, workers: int
+    ) -> Prediction | None:
+        try:
+            limit = ServerLimit(workers=workers)
+            return self._reader.what_else(pool, question, sizes, site, limit)
+        except ValueError as error:
+            raise DashboardError(f"{error}") from error
 
     def serve(self, port: int = 8765, host: str = "127.0.0.1") -> "Server":
         """Serve in a thread and event loop of its own: it answers while the host's loop is blocked.

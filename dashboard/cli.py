@@ -62,9 +62,9 @@ def _add_check(check: argparse.ArgumentParser) -> None:
     server = check.add_argument_group("what the server allows, for the budget")
     server.add_argument("--max-connections", type=int, metavar="N")
     server.add_argument("--workers", type=int, default=1, metavar="N", help="default 1")
-    server.add_argument(
-        "--deadline", metavar="DURATION", help="how long callers wait for an answer, such as 30s"
-    )
+    server.add_argument("--pooler", type=int, metavar="N", help="PgBouncer's default_pool_size")
+    for name, words in _DURATIONS.items():
+        server.add_argument(f"--{name}", metavar="DURATION", help=words)
     check.epilog = "Exit status: 0 nothing to change, 1 something, 2 it could not be checked."
     check.set_defaults(run=_check)
 
@@ -98,18 +98,37 @@ def _serve(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from .commands import check
     from .model.limits import ServerLimit
-    from .settings.durations import WORDS, seconds
 
-    deadline = None if options.deadline is None else seconds(options.deadline)
-    if options.deadline is not None and deadline is None:
-        raise DashboardError(f"--deadline takes {WORDS}, not {options.deadline!r}")
     try:
         limit = ServerLimit(
-            max_connections=options.max_connections, workers=options.workers, deadline=deadline
+            max_connections=options.max_connections,
+            workers=options.workers,
+            pooler=options.pooler,
+            deadline=_duration(options, "deadline"),
+            longest_life=_duration(options, "longest-life"),
+            longest_idle=_duration(options, "longest-idle"),
         )
     except ValueError as error:
         raise DashboardError(str(error)) from error
     return check.main(options.target, limit, as_json=options.format == "json")
+
+
+#: Options of `check` that take a time, and what each is.
+_DURATIONS: Final = {
+    "deadline": "how long callers wait for an answer, such as 30s",
+    "longest-life": "after which the server or a proxy ends a connection, such as 1h",
+    "longest-idle": "after which a firewall or load balancer forgets an idle one, such as 350s",
+}
+
+
+def _duration(options: argparse.Namespace, name: str) -> float | None:
+    from .settings.durations import WORDS, seconds
+
+    given = getattr(options, name.replace("-", "_"))
+    found = None if given is None else seconds(given)
+    if given is not None and found is None:
+        raise DashboardError(f"--{name} takes {WORDS}, not {given!r}")
+    return found
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -5,19 +5,21 @@ Done once, by the first reader that looks; then only the picture is kept, compre
 
 import pickle
 import zlib
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from .analysis import incidents as words
-from .model.claim import OWNER, Claim, LiveOwner
+from .model.claim import OWNER, Claim
 from .model.events import PoolEvent
 from .model.findings import Brief, Incident, Suspect
 from .model.ports import Facts
 from .model.snapshot import LoopLag, PoolSnapshot
 from .probes.frames import SITES
-from .probes.loops import BLOCKED, Loops
+from .probes.loops import BLOCKED, Lives, Loops
 from .recorder.events import event_of
 from .recorder.freezing import EVENTS, Frozen, doing_of, newest
 from .recorder.incidents import Episode
@@ -75,15 +77,17 @@ class Incidents:
         self._develop(records)
         return loops
 
-    def _owners(self) -> dict[str, list[LiveOwner]]:
-        """Who holds or waits, by pool."""
+    def _owners(self) -> dict[str, list[Lives]]:
+        """Who holds or waits, by pool, and the loops of those that do."""
         return {
-            record.name: [claim[OWNER] for claim in _claims(record.ledger)]
-            for _, record in self._watches.records()
+            record.name: [*(claim[OWNER] for claim in claims), *_loops_of(watch)]
+            for watch, record in self._watches.records()
+            if (claims := list(_claims(record.ledger)))
         }
 
     def _close(self, watch: Watch, record: PoolRecord) -> None:
         """The pool is about to be forgotten; its incidents stay."""
+        self._loops.close()  # The next look begins anew, if there is one.
         record.box.close()
         self._develop([(watch, record)])
 
@@ -109,26 +113,28 @@ class Incidents:
         for _, record in records:
             if record.ledger.failures:
                 record.fold()  # So that everybody who timed out is counted.
-        probes = {id(record.box): watch.probe for watch, record in records}
+        watches = {id(record.box): watch for watch, record in records}
         for episode in list(self._watches.shelf.episodes):
-            probe, frozen = probes.get(id(episode.box)), episode.frozen
-            if probe is not None and frozen is not None:
-                self._picture(episode, frozen, probe)
+            watch, frozen = watches.get(id(episode.box)), episode.frozen
+            if watch is not None and frozen is not None:
+                self._picture(episode, frozen, watch)
 
-    def _picture(self, episode: Episode, frozen: Frozen, facts: Facts) -> None:
+    def _picture(self, episode: Episode, frozen: Frozen, watch: Watch) -> None:
         """Makes the picture; what cannot be shown is counted and left out."""
         kept = None
         try:
-            kept = self._kept(episode, frozen, facts)
+            kept = self._kept(episode, frozen, watch)
         except Exception as error:  # noqa: BLE001 -- the observed never pays
             frozen.record.ledger.broke("incident", error)
         if episode.frozen is frozen:  # Else somebody has timed out meanwhile, and froze it anew.
             episode.kept, episode.frozen = kept, None
 
-    def _kept(self, episode: Episode, frozen: Frozen, facts: Facts) -> Kept:
+    def _kept(self, episode: Episode, frozen: Frozen, watch: Watch) -> Kept:
         frozen.record.sweep()  # The feed hears of who still holds.
         camera = Camera(frozen.at, frozen.wall, SITES, self._window, doing_of)
-        pool = _whole(camera.take(cast("PoolRecord", frozen), cast("Facts", Then(facts))), frozen)
+        facts = cast("Facts", Then(watch.probe))
+        pool = _whole(camera.take(cast("PoolRecord", frozen), facts), frozen)
+        pool = replace(pool, born_at=watch.born_at)
         waited = pool.oldest_wait or 0.0
         loops = self._loops.between(frozen.wall - max(waited, BLOCKED), frozen.wall)
         loops = tuple(each for each in loops if pool.name in each.pools)
@@ -195,6 +201,13 @@ def with_loops(pools: dict[str, PoolSnapshot], loops: Sequence[LoopLag]) -> dict
         name: replace(pool, blocked_by=blocked[name]) if name in blocked else pool
         for name, pool in pools.items()
     }
+
+
+def _loops_of(watch: Watch) -> tuple[AbstractEventLoop, ...]:
+    """A probe that fails, because the host goes on meanwhile, tells at the next look."""
+    with suppress(Exception):
+        return tuple(getattr(watch.probe, "loops", tuple)())
+    return ()
 
 
 def _claims(ledger: Ledger) -> list[Claim]:

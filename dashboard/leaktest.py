@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .model.claim import ASKED, GOT, LOST, OWNER, REASON, RETURNED, SITE, Claim
+from .model.ports import Facts
 from .recorder.plain import call_site
 from .recorder.plain import owner as plain_owner
 from .recorder.pool import PoolRecord
@@ -39,6 +40,10 @@ class Leaktest:
         self._known: dict[int, Claim] = {}
         self._lent: dict[int, tuple[Claim, str, str]] = {}
         self._records: dict[int, PoolRecord] = {}
+        #: Of the records, by the same key.
+        self._facts: dict[int, Facts] = {}
+        #: What was out when the test had been called, before its fixtures went; with its record.
+        self._called: list[tuple[PoolRecord, Claim]] = []
         self._began = 0.0
         #: By test and pool, for the summary.
         self._peaks: dict[tuple[str, str], int] = {}
@@ -51,8 +56,9 @@ class Leaktest:
 
     def _meet(self) -> None:
         # Not `records()`: that would let go of a pool that the test has let go of.
-        for _, record in self._watches.entries():
+        for watch, record in self._watches.entries():
             self._records[id(record)] = record
+            self._facts[id(record)] = watch.probe
 
     def lend(self, before: dict[int, Claim], whose: str) -> None:
         """What is out and was not `before` belongs to a fixture."""
@@ -70,6 +76,12 @@ class Leaktest:
         self._known = self.out()
         self._began = self._watches.clock()
 
+    def called(self) -> None:
+        """A test was called, its fixtures are still there."""
+        self._called = [
+            (record, claim) for record in self._records_now() for claim in self._own(record)
+        ]
+
     def end(self) -> End:
         """A test ended, its fixtures too."""
         left: list[tuple[str, Claim]] = []
@@ -81,16 +93,26 @@ class Leaktest:
             if peak:
                 peaks.append((_PEAK + record.name, peak))
         self._known = {}
+        self._called = []
         self._forget_pools()
         return End(_message(left, self._watches.clock()), tuple(peaks))
 
     def _left_in(self, record: PoolRecord) -> Iterator[Claim]:
-        """Still out, or found by the garbage collector while the test ran."""
-        for claim in _out_of(record):
-            if id(claim) not in self._known and id(claim) not in self._lent:
+        """Still out, cut off by the end of the pool, or found by the garbage collector."""
+        yield from self._own(record)
+        cut_at: float | None = getattr(self._facts[id(record)], "cut_at", None)
+        for whose, claim in self._called:
+            ended = claim[RETURNED]
+            if whose is record and cut_at is not None and ended is not None and ended >= cut_at:
                 yield claim
         for claim in list(record.lost):
             if claim[ASKED] >= self._began and claim[SITE].index:
+                yield claim
+
+    def _own(self, record: PoolRecord) -> Iterator[Claim]:
+        """What is out and belongs to the test."""
+        for claim in _out_of(record):
+            if id(claim) not in self._known and id(claim) not in self._lent:
                 yield claim
 
     def _forget_pools(self) -> None:
@@ -98,7 +120,7 @@ class Leaktest:
         alive = {id(record) for _, record in self._watches.records()}
         for number, record in list(self._records.items()):
             if number not in alive and not _out_of(record):
-                del self._records[number]
+                del self._records[number], self._facts[number]
 
     def note(self, test: str, properties: Sequence[tuple[str, object]]) -> None:
         """What a test, maybe of another process, said at its end."""
@@ -168,7 +190,10 @@ def _message(left: Sequence[tuple[str, Claim]], now: float) -> str:
 def _described(pool: str, claim: Claim, now: float) -> list[str]:
     who = plain_owner(claim[OWNER])
     ended = claim[RETURNED]
-    fate = "still out" if ended is None else "found by the garbage collector"
+    fate = "still out"
+    if ended is not None:
+        is_lost = claim[REASON] == LOST
+        fate = "found by the garbage collector" if is_lost else "cut off by the end of its pool"
     held = (now if ended is None else ended) - claim[GOT]
     lines = [f"  {pool}: {call_site(claim[SITE])} ({who}), {fate} after {held:.3g} s"]
     # Of the stack the application's own frames say where; the library's only how.

@@ -8,9 +8,10 @@ from contextlib import suppress
 from math import inf
 from typing import Any, Final
 
-from .model.claim import CONNECTION, GOT, OWNER, Claim
+from .model.claim import CONNECTION, GOT, OWNER, Claim, Connection
 from .model.distribution import EMPTY, Distribution, buckets_of
 from .model.seen import Closing, Home, HostUse, Seen, Start
+from .recorder import histories
 from .recorder.pool import PoolRecord
 from .recorder.trace import Rows
 from .watching import Watch
@@ -40,6 +41,8 @@ class Notes:
         self._idle: tuple[float, Distribution] = (-inf, EMPTY)
         self._start: Start | None = None
         self._has_start = False
+        self._levels: Counter[int] = Counter()
+        self._levels_at: float | None = None
 
     def look(self, watch: Watch, record: PoolRecord, now: float) -> None:
         """Called with each snapshot; quick while nobody waits."""
@@ -48,6 +51,7 @@ class Notes:
             with suppress(RuntimeError, AttributeError):
                 self._note_hosts(watch, now)
             self._note_threads(record, now)
+        self._note_levels(record, now)
         age = now - record.since
         if not self._has_start and age >= _FIRST[0]:
             self._has_start = True
@@ -67,6 +71,8 @@ class Notes:
             start=self._start,
             home=_home(watch, record),
             idle_before=idle,
+            levels=dict(self._levels),
+            unprepared=getattr(getattr(watch.probe, "statements", None), "unprepared", 0),
             threads=self._threads[1] if self._threads[0] >= since else 0,
             acquire_timeout=shortest if shortest < inf else None,
         )
@@ -85,6 +91,15 @@ class Notes:
                     now,
                     HostUse(host=host, used=used, waiting=waiting, total_used=total),
                 )
+
+    def _note_levels(self, record: PoolRecord, now: float) -> None:
+        """How many were out at the end of each second, or minute, since the last time."""
+        since = record.since if self._levels_at is None else self._levels_at
+        if now - since >= _MINUTE:
+            step, found = histories.used(record, now, now - since)
+            for level, count in Counter(found).items():
+                self._levels[level] += round(count * step)
+            self._levels_at = now
 
     def _note_threads(self, record: PoolRecord, now: float) -> None:
         count = len({claim[OWNER].ident for claim in _claims(record) if _is_framework(claim)})
@@ -146,9 +161,12 @@ def _passages(record: PoolRecord, numbers: Collection[int], now: float) -> Passa
 
 
 def _closing(
-    closed: tuple[float, str, int, float | None], out: Sequence[tuple[float, float]], now: float
+    closed: tuple[float, str, int, Connection | None],
+    out: Sequence[tuple[float, float]],
+    now: float,
 ) -> Closing:
-    at, reason, _, born = closed
+    at, reason, _, facts = closed
+    born = None if facts is None else facts.born
     idle = used = None
     # It is told within the checkout in which it broke, or as that ends.
     last = next((i for i, (got, end) in enumerate(out) if got <= at <= end + 0.001), None)
@@ -162,6 +180,8 @@ def _closing(
         age=None if born is None else at - born,
         idle_before=idle,
         used_for=used,
+        error="" if facts is None else facts.error,
+        statements=None if facts is None else facts.statements,
     )
 
 

@@ -83,6 +83,15 @@ def mark(given: object) -> str:
     return text
 
 
+def question(given: object, timeout: float | None, hold: float) -> str:
+    """A question of `whatif()`: it changes one thing, so no other change goes with it."""
+    if not isinstance(given, str):
+        raise DashboardError(f"question takes a word such as 'leak', not {given!r}")
+    if timeout is not None or hold != 1.0:
+        raise DashboardError("whatif() takes either question or timeout and hold, not both")
+    return given
+
+
 def printable(text: str) -> str:
     """A text without control characters and lone surrogates, not too long."""
     kept = (each if unicodedata.category(each)[0] != "C" else " " for each in text)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from . import options
+from . import by_host, options
 from .analysis import whatif
 from .analysis.littles_law import rules_of_thumb
 from .model.claim import ASKED, CONNECTION, GOT, OWNER, SITE
@@ -17,6 +17,7 @@ from .recorder.pool import PoolRecord
 from .recorder.snapshots import still
 from .recorder.trace import MOST, Rows
 
+_MOST: Final = 100_000
 _SEMANTICS: Final = {"sqlalchemy": "queuepool", "asyncpg": "asyncpg", "aiohttp": "aiohttp"}
 
 
@@ -27,16 +28,20 @@ def predict(
     *,
     timeout: float | None = None,
     hold: float = 1.0,
+    limit_per_host: int | None = None,
 ) -> Prediction:
     """The waits at other sizes; `timeout` in seconds, `hold` a factor on every hold.
+
+    `limit_per_host` is for aiohttp, 0 for none.
 
     Runs in the caller's thread for up to half a second: not on the host's event loop.
     """
     if sizes is not None:
-        sizes = tuple(_size(size) for size in sizes)
+        sizes = whole(sizes)
     change = Change(
         timeout=None if timeout is None else options.seconds("timeout", timeout),
         hold=options.seconds("hold", hold),
+        limit_per_host=_per_host(limit_per_host, probe),
     )
     demand = demand_of(record, probe)
     return replace(whatif.predict(demand, sizes, change), thumbs=rules_of_thumb(demand))
@@ -65,8 +70,15 @@ def demand_of(
         now = record.now()
     size, most, _ = probe.limits()
     settings = probe.settings()
-    timeout = settings.get("pool_timeout")
-    wait, hold = _slot_times(rows, _before_use(record))
+    timeout = settings.get("connect" if semantics == "aiohttp" else "pool_timeout")
+    connect_time = _usual_connect(record)
+    hosts = by_host.hosts_of(rows)
+    wait, hold = (
+        by_host.without_connecting(record, rows, connect_time)
+        if hosts
+        else _slot_times(rows, _before_use(record))
+    )
+    per_host = settings.get("limit_per_host")
     return Demand(
         asked=rows.asked,
         wait=wait,
@@ -79,6 +91,9 @@ def demand_of(
         overflow=-1 if most is None else most - (size or 0),
         timeout=float(timeout) if isinstance(timeout, int | float) else None,
         semantics=semantics,
+        host=hosts,
+        limit_per_host=per_host if isinstance(per_host, int) and per_host else None,
+        keep=by_host.keep(settings),
         open=tuple(
             Held(
                 claim[ASKED],
@@ -86,14 +101,16 @@ def demand_of(
                 now - claim[GOT],
                 claim[SITE].index,
                 claim[OWNER].ident,
+                by_host.of_claim(record, claim),
             )
             for claim in held
         ),
         waiting=tuple(
-            Queued(claim[ASKED], claim[SITE].index, claim[OWNER].ident) for claim in waiting
+            Queued(claim[ASKED], claim[SITE].index, claim[OWNER].ident, host)
+            for claim, host in zip(waiting, by_host.of_waiting(record, probe, waiting), strict=True)
         ),
         lost=len(out) - len(held),
-        connect_time=_usual_connect(record),
+        connect_time=connect_time,
     )
 
 
@@ -119,7 +136,22 @@ def _usual_connect(record: PoolRecord) -> float | None:
     return record.past.distribution("create", record.now(), 900.0).percentile(50)
 
 
+def _per_host(given: object, probe: Probe) -> int | None:
+    if given is None:
+        return None
+    if probe.library != "aiohttp":
+        raise DashboardError(f"limit_per_host is for aiohttp, not for {probe.library}")
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= _MOST:
+        raise DashboardError(f"limit_per_host takes a whole number from 0 on, not {given!r}")
+    return given
+
+
+def whole(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Sizes as somebody gave them; DashboardError for what cannot be one."""
+    return tuple(_size(size) for size in sizes)
+
+
 def _size(given: object) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= 100_000:
+    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= _MOST:
         raise DashboardError(f"sizes takes whole numbers from 1 on, not {given!r}")
     return given

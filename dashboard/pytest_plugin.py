@@ -66,6 +66,7 @@ class _Plugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
         """Once its fixtures are gone, nothing of it may be out."""
+        self._leaktest.called()
         try:
             return (yield)
         finally:

@@ -13,8 +13,10 @@ from typing import Final
 from .advising import Advisor
 from .analysis import what_else
 from .backends import Backends
+from .comparing import Comparing
 from .developing import Incidents, with_loops
 from .joining import Joined
+from .model.comparison import Comparison
 from .model.events import PoolEvent
 from .model.findings import Advice, Brief, Incident, Suspect
 from .model.heat import Heat
@@ -25,7 +27,7 @@ from .model.passage import Passage
 from .model.period import Period
 from .model.snapshot import Overhead, PoolSnapshot, Snapshot, Source
 from .model.whatif import Prediction
-from .predicting import predict
+from .predicting import predict, whole
 from .probes import stacks
 from .probes.frames import SITES
 from .recorder import claims, feed, heat, histories, lanes, periods
@@ -65,6 +67,7 @@ class Reader:
         self._told: set[str] = set()
         self._incidents = Incidents(watches, self._judge, WINDOW)
         self._advisor = Advisor(watches)
+        self._comparing = Comparing(watches)
 
     @property
     def source(self) -> Source:
@@ -88,6 +91,7 @@ class Reader:
         for _, record in records:
             self._tell(record)
         self._advisor.look()
+        self._comparing.look()
         taken = Snapshot(
             at=datetime.fromtimestamp(camera.wall, UTC),
             source=self.source,
@@ -103,7 +107,7 @@ class Reader:
         return Joined(self._backends, records, self._watches.clock())
 
     def _overhead(self, records: list[PoolRecord]) -> Overhead:
-        frozen = self._incidents.memory
+        frozen = self._incidents.memory + self._comparing.memory
         is_coarser = fit(records, self._budget - frozen)
         return Overhead(
             memory=frozen + sum(record.memory for record in records),
@@ -149,6 +153,11 @@ class Reader:
         """Pools of which too little is known for advice about their size, and what there is."""
         snapshot = self.snapshot()
         return self._advisor.collecting(snapshot, self._find(snapshot))
+
+    def comparisons(self) -> list[Comparison]:
+        """Pools before and after each mark and change of settings, the latest first."""
+        self.snapshot()
+        return self._comparing.all()
 
     def incidents(self) -> list[Incident]:
         """Moments when a pool ran out, the latest first."""
@@ -237,11 +246,19 @@ class Reader:
         sizes: Sequence[int] | None = None,
         timeout: float | None = None,
         hold: float = 1.0,
+        limit_per_host: int | None = None,
     ) -> Prediction | None:
         """What other sizes would have answered; None when no pool has this name."""
         for watch, record in self._watches.records():
             if record.name == name:
-                return predict(record, watch.probe, sizes, timeout=timeout, hold=hold)
+                return predict(
+                    record,
+                    watch.probe,
+                    sizes,
+                    timeout=timeout,
+                    hold=hold,
+                    limit_per_host=limit_per_host,
+                )
         return None
 
     def what_else(
@@ -253,6 +270,7 @@ class Reader:
         server: ServerLimit | None = None,
     ) -> Prediction | None:
         """What something else than the size would have changed; None when no pool has this name."""
+        sizes = None if sizes is None else whole(sizes)
         snapshot = self.snapshot()
         case = self._advisor.case(name, snapshot, self._find(snapshot), server)
         return None if case is None else what_else.ask(case, question, sizes, site)

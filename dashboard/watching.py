@@ -15,9 +15,9 @@ from .model.origin import CallSite
 from .model.ports import Sink
 from .model.snapshot import Health
 from .probes import Probe, Tapped, module_for, moments, tap
+from .probes.emitter import Emitter
 from .probes.frames import UNKNOWN
 from .probes.owners import NOBODY, keep_time
-from .probes.sinks import Emitter
 from .probes.swap import probe_of
 from .recorder.budget import BUDGET, trim
 from .recorder.feed import Feed
@@ -166,6 +166,7 @@ class Watches:
         record.box.doing = moments.of_owners
         record.grew = self._grew
         tapped = tap(target, record.ledger)
+        record.box.in_use = tapped.probe.in_use_by
         record.name = self._free(wanted or default_name(tapped.probe))
         watched = Watch(record.name, tapped, record.ledger, self._forget)
         record.ledger.give_up = watched.give_up

@@ -10,7 +10,8 @@ further the fewer bursts there were. `benchmarks.whatif coverage` measures what 
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from math import exp, sqrt
 from operator import mul
@@ -46,7 +47,8 @@ def block_count(length: float, longest_episode: float) -> int:
     return max(LEAST_BLOCKS, fit - fit % WINDOWS)
 
 
-def draws(blocks: int, seed: int = 0) -> list[list[int]]:
+@lru_cache(maxsize=8)
+def draws(blocks: int, seed: int = 0) -> Sequence[Sequence[int]]:
     """How often each block is drawn, `DRAWS` times."""
     chance = Chance(seed)
     drawn = []
@@ -93,26 +95,39 @@ class Blocks:
         cuts = [bisect_left(times, self.start + i / self.scale) for i in inner]
         return [0, *cuts, len(times)]
 
-    def percentile(self, times: Sequence[int], q: float) -> float:
-        """The q-th percentile (0..100) when block i counts `times[i]`."""
-        allowed = sum(map(mul, times, self.totals)) * (1 - q / 100)
-        low, high = 0, len(self.words)
-        while low < high:
-            middle_place = (low + high) // 2
-            if sum(map(mul, times, self.above[middle_place])) > allowed:
-                high = middle_place
-            else:
-                low = middle_place + 1
-        return middle(self.words[low]) if low < len(self.words) else 0.0
+    def percentiles(self, times: Sequence[int], quantiles: Iterable[float]) -> dict[float, float]:
+        """Each of them (0..100) when block i counts `times[i]`."""
+        count = sum(map(mul, times, self.totals))
+        found: dict[float, float] = {}
+        # The higher, the nearer to the longest waits, where the search goes on.
+        low, most = 0, len(self.words)
+        for q in sorted(quantiles, reverse=True):
+            allowed = count * (1 - q / 100)
+            high = most
+            if not most or sum(map(mul, times, self.above[-1])) <= allowed:
+                low = most
+            while low < high:
+                middle_place = (low + high) // 2
+                if sum(map(mul, times, self.above[middle_place])) > allowed:
+                    high = middle_place
+                else:
+                    low = middle_place + 1
+            found[q] = middle(self.words[low]) if low < most else 0.0
+        return found
 
-    def interval(
-        self, drawn: Sequence[Sequence[int]], q: float, point: float, bursts: int
-    ) -> Range:
-        """The 90 % interval around `point` for another window with about as many `bursts`."""
-        low, high = widened([self.percentile(times, q) for times in drawn], point)
-        found = [self.percentile(window, q) for window in self._windows()]
+    def intervals(
+        self, drawn: Sequence[Sequence[int]], points: Mapping[float, float], bursts: int
+    ) -> dict[float, Range]:
+        """The 90 % interval around each point for another window with about as many `bursts`."""
+        resampled = [self.percentiles(times, points) for times in drawn]
+        windows = [self.percentiles(window, points) for window in self._windows()]
         few = exp(_OF_A_BURST / sqrt(max(1, bursts)))
-        return min(low, point / few, *found), max(high, point * few, *found)
+        intervals = {}
+        for q, point in points.items():
+            low, high = widened([each[q] for each in resampled], point)
+            found = [window[q] for window in windows]
+            intervals[q] = min(low, point / few, *found), max(high, point * few, *found)
+        return intervals
 
     def count_interval(
         self, drawn: Sequence[Sequence[int]], counts: Sequence[float], point: float

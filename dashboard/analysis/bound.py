@@ -1,10 +1,10 @@
 """How long connections of one call site may be quiet before that is suspicious.
 
 Learned from the quiet times of checkouts that came back. The tail decides: the logarithms of the
-2√n longest exceed the one below them by what a generalised Pareto distribution describes
-(Pickands, Balkema and de Haan; with shape 0 it is Hill's estimator). It is fitted by its moments,
-kept from growing faster than a power law, and asked for the time that one healthy checkout in some
-hundred thousand exceeds.
+2√n longest, as far as they are more than a busy machine's jitter, exceed the one below them by what
+a generalised Pareto distribution describes (Pickands, Balkema and de Haan; with shape 0 it is
+Hill's estimator). It is fitted by its moments, kept from growing faster than a power law, and asked
+for the time that one healthy checkout in some hundred thousand exceeds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,28 +22,41 @@ from ..model.snapshot import CallSiteStats, PoolSnapshot
 FLOOR: Final = 2.0
 COLD: Final = 60.0
 ENOUGH: Final = 30
+#: The same where nothing but the quiet speaks for a leak: a report that runs once a night is new
+#: every night.
+_COLD_ALONE: Final = 150.0
 #: Further than that, or than so many times the longest quiet time, nothing is extrapolated: not
 #: far where something else speaks for a leak, further where nothing does.
 MOST: Final = 3600.0
 _FAR: Final = 10.0
 _FURTHEST: Final = 30.0
+#: Of so few checkouts one that a busy machine held up is among the longest: less is read into it.
+_FEW: Final = 200
+_NEAR: Final = 5.0
 #: The part of healthy checkouts that may be quiet for longer.
-ALPHA: Final = 1.5e-6
-_ALPHAS: Final = (1e-7, 1e-5)
-#: A posterior of 99 %: what a call site loses may be mistaken this often.
-_PER_LEAK: Final = 0.01
-#: The longest quiet time is exceeded by this factor at least.
+ALPHA: Final = 6e-6
+_ALPHAS: Final = (5e-7, 4e-5)
+#: A posterior of 95 %: what a call site loses may be mistaken this often.
+_PER_LEAK: Final = 0.05
+#: The longest quiet time is exceeded by this factor at least, by the second one among `_MANY`.
 _RECORD: Final = 1.5
+_OLD_RECORD: Final = 1.3
 #: From so many checkouts on, one hang ten times as long as all the others is left out.
 _MANY: Final = 1000
 _HANG: Final = 10.0
 _TAIL: Final = (8, 1000)
-#: Quiet times below this many seconds are all the same.
+#: So little above the threshold is one bucket, and no tail.
+_SAME: Final = 1e-3
+#: Quiet times below this many seconds belong to no tail: a busy machine makes them.
 _SHORT: Final = log(0.05)
 #: A line that was seen n times has not shown what it does once in n times.
 _UNSEEN: Final = COLD * ENOUGH
-#: Seconds that a young line may be quiet while nothing else speaks against it.
-_YOUNG: Final = 5.0
+#: A line of which fewer came back may keep its connections by right.
+_SOME: Final = 3
+#: Seconds that a line may be quiet while nothing else speaks against it: one that is not quick,
+#: and a young one.
+_PATIENT: Final = 6.0
+_YOUNG: Final = 7.0
 #: A bound is kept until its line has so many times as many checkouts.
 _GROWTH: Final = 1.05
 
@@ -77,16 +90,18 @@ def of(quiet: Distribution, *, alpha: float = ALPHA, cold: float = COLD) -> Boun
     longest = middle(buckets[0]) if count else 0.0
     if count < ENOUGH:
         seconds = max(cold, 3 * longest)
-        return Bound(seconds, count, longest, alone=seconds)
+        sure = max(seconds, _UNSEEN / count) if count >= _SOME else inf
+        return Bound(seconds, count, longest, alone=max(seconds, _COLD_ALONE), sure=sure)
     record, hang = longest, None
     if count >= _MANY and counts[buckets[0]] == 1 and len(buckets) > 1:
         second = middle(buckets[1])
         if longest > _HANG * second:
             record, hang = second, longest
     reached = exp(min(_quantile(counts, buckets, count, alpha), 20.0))
-    least = max(FLOOR, _RECORD * record)
-    seconds = max(least, min(reached, _FAR * record))
-    extrapolated = max(least, min(reached, _FURTHEST * record, MOST))
+    far, furthest = (_NEAR, _NEAR) if count < _FEW else (_FAR, _FURTHEST)
+    least = max(FLOOR, (_RECORD if count < _MANY else _OLD_RECORD) * record)
+    seconds = max(least, min(reached, far * record))
+    extrapolated = max(least, min(max(reached, _PATIENT), furthest * record, MOST))
     unseen = _UNSEEN / count
     alone = max(extrapolated, min(_YOUNG, unseen))
     sure = max(alone, unseen)
@@ -102,33 +117,35 @@ def of_site(site: CallSiteStats, cold: float = COLD) -> Bound:
 
 
 def _quantile(counts: Mapping[int, int], buckets: list[int], count: int, alpha: float) -> float:
-    """The logarithm of what a part `alpha` exceeds, by the `size` longest of `count`."""
-    size = int(min(max(2 * sqrt(count), _TAIL[0]), _TAIL[1]))
-    total = squares = threshold = 0.0
-    left = size
+    """The logarithm of what a part `alpha` exceeds, by the longest of `count`."""
+    left = int(min(max(2 * sqrt(count), _TAIL[0]), _TAIL[1]))
+    size, total, squares, threshold = 0, 0.0, 0.0, _SHORT
     for bucket in buckets:
-        threshold = _log(bucket)
-        taken = min(counts[bucket], left)
-        total += taken * threshold
-        squares += taken * threshold * threshold
-        if counts[bucket] > left:
+        value = _log(bucket)
+        if value <= _SHORT:
             break
-        left -= taken
-    mean = total / size - threshold
-    reach = log(size / (count * alpha))
-    if mean <= 1e-3 or reach <= 0:
+        taken = min(counts[bucket], left)
+        size, left = size + taken, left - taken
+        total += taken * value
+        squares += taken * value * value
+        threshold = value
+        if not left:
+            break
+    mean = total / size - threshold if size else 0.0
+    if mean <= _SAME:
         return threshold
     spread = max(squares / size - (total / size) ** 2, 1e-9)
-    # By 1.4 standard errors heavier than it looks, but never heavier than a power law.
-    shape = min((1 - mean * mean / spread) / 2 + sqrt(2 / size), 0.0)
+    # By two standard errors heavier than it looks, but never heavier than a power law.
+    shape = min((1 - mean * mean / spread) / 2 + 2 * sqrt(2 / size), 0.0)
     scale = mean * (1 - shape)
+    reach = max(log(size / (count * alpha)), 0.0)
     return threshold + scale * (expm1(shape * reach) / shape if shape < -1e-6 else reach)
 
 
 @cache
 def _log(bucket: int) -> float:
     value = middle(bucket)
-    return max(_SHORT, log(value)) if value > 0 else _SHORT
+    return log(value) if value > 0 else _SHORT
 
 
 _NONE: Final = (0, -1, Bound(COLD))

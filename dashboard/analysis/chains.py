@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, heapreplace
+from math import inf, nextafter
 from operator import and_
 from statistics import median
 from typing import Final
@@ -137,20 +138,25 @@ def replay_chained(load: Load, found: Links, slots: int | None) -> Replayed:
     after, gaps = found.after, found.gaps
     asks = list(arrivals)
     done = Replayed(asks)
+    waited, waits = done.waited.append, done.waits.append
     heap = [0.0] * (load.peak if slots is None else min(slots, len(load)))
     first = [i for i, b in enumerate(found.before) if b < 0]
+    begins = [*map(arrivals.__getitem__, first), inf]
     first.append(-1)
-    due: list[tuple[float, int]] = []
-    place = 0
+    # When linked requests ask, and which does then: floats are compared quicker than pairs.
+    due: list[float] = []
+    who: dict[float, int] = {}
+    place, arrival = 0, begins[0]
     for _ in arrivals:
-        i = first[place]
-        is_due = due and (i < 0 or due[0][0] < arrivals[i])
+        is_due = due and due[0] < arrival
         if is_due:
-            now, i = due[0]
+            now = due[0]
+            i = who.pop(now)
             asks[i] = now
         else:
-            now = arrivals[i]
+            i, now = first[place], arrival
             place += 1
+            arrival = begins[place]
         free = heap[0]
         if free <= now:
             end = now + holds[i]
@@ -162,13 +168,19 @@ def replay_chained(load: Load, found: Links, slots: int | None) -> Replayed:
         else:
             end = free + holds[i]
             heapreplace(heap, end)
-            done.waited.append(i)
-            done.waits.append(free - now)
+            waited(i)
+            waits(free - now)
         follower = after[i]
         if follower >= 0:
+            end += gaps[follower]
+            while end in who:
+                end = nextafter(end, inf)
+            who[end] = follower
             # In place of the one that was due: once through the heap instead of twice.
-            put = heapreplace if is_due else heappush
-            put(due, (end + gaps[follower], follower))
+            if is_due:
+                heapreplace(due, end)
+            else:
+                heappush(due, end)
         elif is_due:
             heappop(due)
     return done

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from math import inf
 from operator import add
 from statistics import median
@@ -173,9 +174,8 @@ def own_limits(demand: Demand) -> dict[int, float]:
 
 def rows_of(demand: Demand) -> Rows:
     """Sort, rebase, and set apart what has no hold. Closed pools and failed connects are out."""
-    kept = [i for i, what in enumerate(demand.outcome) if what in _ASKED_FOR_A_SLOT]
-    columns = _columns(demand, kept)
-    asked, wait, hold, outcome, site, owner, host = columns
+    columns = _columns(demand)
+    asked, wait, hold, outcome = columns[:4]
     last = max(map(add, map(add, asked, wait), hold), default=0.0)
     unended = len(asked)
     for held in demand.open:
@@ -187,19 +187,24 @@ def rows_of(demand: Demand) -> Rows:
         _extend(columns, row)
     order = sorted(range(len(asked)), key=asked.__getitem__)
     start = asked[order[0]] if order else 0.0
-    out = range(unended, unended + len(demand.open))
-    missing = [p for p, i in enumerate(order) if i in out or outcome[i] != RETURNED]
+    open_ones = range(unended, unended + len(demand.open))
+    missing = []
+    if any(outcome) or open_ones:
+        missing = [p for p, i in enumerate(order) if outcome[i] != RETURNED or i in open_ones]
+    asked, wait, hold, outcome, site, owner, host = (
+        list(map(column.__getitem__, order)) for column in columns
+    )
     return Rows(
-        asked=[asked[i] - start for i in order],
-        wait=[wait[i] for i in order],
-        hold=[hold[i] for i in order],
-        outcome=[outcome[i] for i in order],
-        site=[site[i] for i in order],
-        owner=[owner[i] for i in order],
-        host=[host[i] for i in order],
+        asked=[at - start for at in asked],
+        wait=wait,
+        hold=hold,
+        outcome=outcome,
+        site=site,
+        owner=owner,
+        host=host,
         missing=missing,
-        least={p: hold[order[p]] for p in missing if order[p] in out},
-        left_out=len(demand.asked) - len(kept),
+        least={p: hold[p] for p in missing if order[p] in open_ones},
+        left_out=len(demand.asked) - unended,
     )
 
 
@@ -222,11 +227,14 @@ def newest(demand: Demand, count: int) -> Demand:
     )
 
 
-def _columns(demand: Demand, kept: Sequence[int]) -> tuple[list[Any], ...]:
-    """Asked, wait, hold, outcome, site, owner and host of some requests."""
+def _columns(demand: Demand) -> tuple[list[Any], ...]:
+    """Asked, wait, hold, outcome, site, owner and host of those who asked for a slot."""
     columns = (demand.asked, demand.wait, demand.hold, demand.outcome, demand.site, demand.owner)
     hosts = demand.host or bytes(len(demand.asked))
-    return tuple([column[i] for i in kept] for column in (*columns, hosts))
+    if _ASKED_FOR_A_SLOT.issuperset(demand.outcome):
+        return tuple(map(list, (*columns, hosts)))
+    kept = [what in _ASKED_FOR_A_SLOT for what in demand.outcome]
+    return tuple(list(compress(column, kept)) for column in (*columns, hosts))
 
 
 def _extend(columns: tuple[list[Any], ...], row: tuple[float, ...]) -> None:

@@ -47,7 +47,8 @@ def left(
     owner = holder(checkout)
     if ended is not None:
         since = "and nobody used the connection since" if sees_statements else ""
-        yield f"its owner, {owner}, ended {span(ended)} ago {since}".rstrip()
+        most = "" if checkout.owner_end_seen else "at most "
+        yield f"its owner, {owner}, ended {most}{span(ended)} ago {since}".rstrip()
     elif not owner.is_alive and not checkout.handed_over:
         yield f"its owner, {owner}, has ended"
 

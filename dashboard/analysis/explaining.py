@@ -6,7 +6,8 @@ from typing import Final
 
 from ..model.whatif import Demand
 from .demand import Rows, own_limits
-from .scene import Scene
+from .drifting import UNSTEADY
+from .scene import MANY_UNTOLD, Scene, hosts_untold
 from .sizing import ENOUGH, ENOUGH_BURSTS, LEAST, LEAST_SECONDS, MANY_IMPUTED
 from .slowdown import Slowdown
 
@@ -27,8 +28,9 @@ _MODES: Final = {
 }
 _RANGE: Final = (
     "The range is for another window like this one. It comes from drawing blocks of the window "
-    "again and again, widened; it reaches as far as fifths of the window differ, and the further "
-    "the fewer bursts there were. It knows nothing of other hours or of next week."
+    "again and again, widened; it reaches as far as fifths of the window differ, the further "
+    "the fewer bursts there were, and as far as holds would take it that move as they did here, or "
+    "by 10 % at least. It knows nothing of other hours or of next week."
 )
 
 
@@ -74,6 +76,16 @@ def untold(found: Slowdown) -> str:
     )
 
 
+def unsteady(drift: float) -> str:
+    """The banner about holds that moved; empty where they hardly did."""
+    if drift <= UNSTEADY:
+        return ""
+    return (
+        f"Holds moved by {drift:.0%} from fifth to fifth of this window, for reasons that no "
+        "replay knows: take the numbers for a direction."
+    )
+
+
 def lost(slots: int) -> str:
     """The banner about slots that are gone."""
     if not slots:
@@ -90,9 +102,11 @@ def sentences(scene: Scene, check: str) -> tuple[str, ...]:
         _patience(demand, rows),
         _unseen(rows),
         _MODES[scene.mode],
+        "The pool has no bound: each row is one that has." if demand.capacity is None else "",
         _server(scene.found, scene.mode),
-        _library(demand),
+        _library(demand, rows),
         check,
+        _moved(scene.drift),
         _RANGE,
     ))  # fmt: skip
 
@@ -141,16 +155,34 @@ def _server(found: Slowdown, mode: str) -> str:
     return f"{fitted} (explains {found.explained or 0:.0%} of their spread)."
 
 
-def _library(demand: Demand) -> str:
+def _moved(drift: float) -> str:
+    if not drift:
+        return "The level of holds stood still from fifth to fifth of the window."
+    return f"The level of holds moved by {drift:.0%} from fifth to fifth of the window."
+
+
+def _library(demand: Demand, rows: Rows) -> str:
     if demand.semantics == "queuepool" and demand.overflow > 0:
         connect = "" if demand.connect_time is None else f", {span(demand.connect_time)} each"
         return (
             "A returned connection is closed when pool_size are idle: overflow is opened anew"
             f"{connect}. Waits are without that."
         )
-    if demand.semantics == "aiohttp" and not demand.host:
+    return _hosts(demand, rows) if demand.semantics == "aiohttp" else ""
+
+
+def _hosts(demand: Demand, rows: Rows) -> str:
+    if not demand.host:
         return "Hosts are not told apart and aiohttp draws the next host at random: approximate."
-    return ""
+    count, limit = len(set(rows.host) - {0}), demand.limit_per_host
+    each = f"limit_per_host is {limit}" if limit else "there is no limit_per_host"
+    untold = hosts_untold(demand, rows)
+    rest = f" Of {untold:.0%} the host is unknown: approximate." if untold > MANY_UNTOLD else ""
+    return (
+        f"{count:,} {'host has' if count == 1 else 'hosts have'} a queue each; {each}. As aiohttp "
+        "does it, an idle connection to the host is taken whatever the limits say, and the host "
+        f"that goes next is drawn at random. Waits are without connecting.{rest}"
+    )
 
 
 def checked(recorded: float, replayed: float) -> str:

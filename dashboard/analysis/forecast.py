@@ -12,6 +12,10 @@ from .sentences import place, plural, span
 
 #: What takes a slot for good.
 _TAKES: Final = frozenset({"lost", "orphaned", "overdue"})
+#: A rate takes so many losses, watched for so many seconds, and taken over so many.
+_ENOUGH: Final = 3
+_WATCHED: Final = 60.0
+_SPREAD: Final = 10.0
 #: 95 % of a normal distribution lie below so many standard deviations.
 _P95: Final = 1.645
 
@@ -33,9 +37,10 @@ def of(
             by_line[suspect.call_site].append(suspect)
     if not by_line or observed <= 0:
         return ()
-    lost = sum(map(len, by_line.values()))
+    every = [each for mine in by_line.values() for each in mine]
+    lost = len(every)
     left = None
-    if pool.max is not None:
+    if pool.max is not None and _has_rate(every, observed):
         left = max(0.0, pool.max - lost - (usually_busy(pool) if busy is None else busy))
     lines = sorted(by_line.items(), key=lambda line: -len(line[1]))
     return tuple(_drain(pool, site, mine, observed, left, lost) for site, mine in lines)
@@ -59,6 +64,21 @@ def usually_busy(pool: PoolSnapshot) -> float:
     return mean + _P95 * sqrt(mean)
 
 
+def _has_rate(lost: Sequence[Suspect], observed: float) -> bool:
+    """What was lost at once, or just now, says nothing of the next hour."""
+    return is_enough(len(lost), observed) and _spread(lost) >= _SPREAD
+
+
+def is_enough(lost: int, observed: float) -> bool:
+    """Whether so many losses in so many seconds may be called a rate."""
+    return lost >= _ENOUGH and observed >= _WATCHED
+
+
+def _spread(lost: Sequence[Suspect]) -> float:
+    taken = [suspect.since for suspect in lost]
+    return (max(taken) - min(taken)).total_seconds()
+
+
 def _drain(
     pool: PoolSnapshot,
     site: CallSite,
@@ -70,7 +90,7 @@ def _drain(
     """The slots that are left go to all lines that lose, not to this one alone."""
     every = observed / len(mine)
     lasts = low = high = None
-    if left is not None and lost > 1:
+    if left is not None:
         lasts = left * observed / lost
         low, high = (left * observed / _gamma(lost, tail) for tail in (_P95, -_P95))
     return Drain(
@@ -83,26 +103,31 @@ def _drain(
         exhausted_in=lasts,
         low=low,
         high=high,
-        sentence=_sentence(site, len(mine), every, lasts, low, high),
+        sentence=f"{_rate(site, mine, observed, is_alone=lasts is None)}{_end(lasts, low, high)}",
     )
 
 
-def _sentence(
-    site: CallSite,
-    count: int,
-    every: float,
-    lasts: float | None,
-    low: float | None,
-    high: float | None,
-) -> str:
+def _rate(site: CallSite, mine: Sequence[Suspect], observed: float, *, is_alone: bool) -> str:
+    """With its range where nothing else is said that has one."""
+    count = len(mine)
     begin = f"{plural(count, 'suspect')} at {place(site)}"
-    if count > 1:
-        begin += f", one slot lost every {_rounded(every)}"
-    if lasts is None or low is None or high is None:
+    if count == 1:
         return begin
+    if not _has_rate(mine, observed):
+        return f"{begin}, taken within {span(_spread(mine))}"
+    said = f"{begin}, one slot lost every {_rounded(observed / count)}"
+    if not is_alone:
+        return said
+    low, high = (observed / _gamma(count, tail) for tail in (_P95, -_P95))
+    return f"{said} ({_rounded(low)} to {_rounded(high)})"
+
+
+def _end(lasts: float | None, low: float | None, high: float | None) -> str:
+    if lasts is None or low is None or high is None:
+        return ""
     if lasts <= 0:
-        return f"{begin}, none is left for busy times"
-    return f"{begin}, exhausted in about {_rounded(lasts)} ({_rounded(low)} to {_rounded(high)})"
+        return ", none is left for busy times"
+    return f", exhausted in about {_rounded(lasts)} ({_rounded(low)} to {_rounded(high)})"
 
 
 def _rounded(seconds: float) -> str:

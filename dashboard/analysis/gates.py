@@ -7,7 +7,7 @@ from ..model.findings import Suspect
 from . import budget
 from .case import Case
 from .sizing import ENOUGH, ENOUGH_BURSTS, LEAST_SECONDS
-from .words import long
+from .words import long, many
 
 #: Verdicts that a larger pool would only feed.
 _LEAKS: Final = frozenset({"lost", "orphaned", "overdue", "ghost"})
@@ -48,9 +48,9 @@ def leak(case: Case) -> str:
         f"{each.call_site.file}:{each.call_site.line}" for each in found
     ).most_common()
     count = len(found)
-    many = "1 connection leaks" if count == 1 else f"{count} connections leak"
-    more = f" and {len(others)} more lines" if others else ""
-    return f"{_DO_NOT}: {many} at {site}{more}"
+    leak = "1 connection leaks" if count == 1 else f"{count} connections leak"
+    more = f" and {many(len(others), 'more line')}" if others else ""
+    return f"{_DO_NOT}: {leak} at {site}{more}"
 
 
 def nested(case: Case) -> str:

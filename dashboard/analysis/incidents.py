@@ -26,23 +26,23 @@ def opening(pool: PoolSnapshot, at: datetime, loops: Sequence[LoopLag], lag: flo
     nobody measured the loop.
     """
     when = f"{at:%H:%M:%S}"
-    held = _held(pool)
+    out = held(pool)
     worst = longest(loops)
     if worst is not None:
         by = blamed(worst)
         whom = f" by {by}" if by else ""
         return (
             f"The event loop was blocked for {short(worst.lag)}{whom} when callers of {pool.name} "
-            f"waited at {when}: {held}"
+            f"waited at {when}: {out}"
         )
     if lag is not None:
         return (
             f"The event loop was blocked for {short(lag)} when callers of {pool.name} waited at "
-            f"{when}: {held}"
+            f"{when}: {out}"
         )
     if pool.max is not None and pool.used >= pool.max:
-        return f"{pool.name} ran out at {when}: {held}"
-    return f"{pool.name} kept callers waiting at {when}: {held}"
+        return f"{pool.name} ran out at {when}: {out}"
+    return f"{pool.name} kept callers waiting at {when}: {out}"
 
 
 def outcome(
@@ -89,7 +89,7 @@ def short(seconds: float) -> str:
     return f"{whole // _HOUR:,} h {whole % _HOUR // _MINUTE} min".removesuffix(" 0 min")
 
 
-def _held(pool: PoolSnapshot) -> str:
+def held(pool: PoolSnapshot) -> str:
     """`15 of 15 connections were out, 9 of them at a.py:5 charge, held for 8 to 12 s`."""
     of = "" if pool.max is None else f" of {pool.max:,}"
     number = pool.used if pool.max is None else pool.max

@@ -27,7 +27,7 @@ _COMPARED: Final = 800
 #: Newest requests that are looked at, until there are enough bursts among them.
 _CUTS: Final = (12_500, 25_000, 50_000)
 _BURSTS: Final = 15
-_CALM: Final = 25_000
+_CALM: Final = 30_000
 
 
 def worth(asked: Sequence[float], wait: Sequence[float]) -> int:
@@ -135,6 +135,11 @@ class Lab:
         asked = self.rows.asked
         full = sum(self.held_at(asked[i]) >= capacity for i in self.waiters)
         return full / len(self.waiters)
+
+    def share_beyond(self, slots: int) -> float:
+        """The share of the requests that came when so many were out, or more."""
+        asked = self.rows.asked
+        return sum(self.held_at(at) >= slots for at in asked) / max(1, len(asked))
 
     @cached_property
     def offered(self) -> float:

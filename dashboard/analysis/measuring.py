@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, compress, islice, pairwise
 from math import ceil
 from operator import add, gt, le
 from typing import Final
@@ -22,7 +22,7 @@ class Measured:
 
     points: dict[float, float]
     ranges: dict[float, Range] | None
-    timeouts: int
+    timeouts: float
     cancelled: int
     busy: float
     waited_share: float
@@ -46,10 +46,15 @@ def bursts(episodes: Sequence[tuple[float, float]]) -> int:
 
 def episodes(at: Sequence[float], waits: Sequence[float]) -> list[tuple[float, float]]:
     """Periods in which somebody waited; `at` ascends."""
-    untils = list(accumulate(map(add, at, waits), max))
-    breaks = [i for i, is_later in enumerate(map(gt, islice(at, 1, None), untils), 1) if is_later]
-    begins = [at[i] for i in [0, *breaks]] if at else []
-    ends = [untils[i - 1] for i in [*breaks, len(at)]] if at else []
+    if not at:
+        return []
+    untils = list(map(add, at, waits))
+    if not all(map(le, untils, islice(untils, 1, None))):
+        untils = list(accumulate(untils, max))
+    later = map(gt, islice(at, 1, None), untils)
+    breaks = list(compress(range(1, len(at)), later))
+    begins = map(at.__getitem__, (0, *breaks))
+    ends = [untils[i - 1] for i in (*breaks, len(at))]
     return list(zip(begins, ends, strict=True))
 
 
@@ -57,6 +62,8 @@ def joined(
     one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]
 ) -> list[tuple[float, float]]:
     """Periods of either, those that overlap as one."""
+    if not one or not other:
+        return list(one or other)
     periods: list[tuple[float, float]] = []
     for begin, end in sorted([*one, *other]):
         if periods and begin <= periods[-1][1]:
@@ -82,7 +89,7 @@ def measure(load: Load, done: Replayed, seed: int | None = 0) -> Measured:
     timed_out = [i for i in done.left if load.patience[i] >= load.timeout]
     busy = done.busy
     if busy is None:
-        busy = load.passed[-1] - sum(load.holds[i] for i in done.left)
+        busy = load.passed[-1] - sum(map(load.holds.__getitem__, done.left))
     waits = done.waits + done.left_after
     ordered = sorted(waits)
     measured = Measured(
@@ -121,9 +128,7 @@ def _resample(
         return
     blocks = Blocks(ascending, groups, count)
     drawn = draws(count, seed)
-    measured.ranges = {
-        q: blocks.interval(drawn, q, measured.points[q], measured.bursts) for q in QUANTILES
-    }
+    measured.ranges = blocks.intervals(drawn, measured.points, measured.bursts)
     cuts = blocks.cuts(sorted(asks[i] for i in timed_out))
     gone = [float(after - before) for before, after in pairwise(cuts)]
     measured.timeouts_range = blocks.count_interval(drawn, gone, measured.timeouts)
@@ -135,7 +140,7 @@ def _resample(
 
 def _in_time(asks: Sequence[float], places: Sequence[int], waits: Sequence[float]) -> Waiting:
     """When they asked, ascending, and their waits; chained callers ask in another order."""
-    at = [asks[i] for i in places]
+    at = list(map(asks.__getitem__, places))
     if all(map(le, at, islice(at, 1, None))):
         return at, waits
     order = sorted(range(len(at)), key=at.__getitem__)

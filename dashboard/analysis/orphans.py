@@ -12,6 +12,13 @@ _GRACE_OF_A_FETCH: Final = 3.0
 _FETCH: Final = 0.05
 #: How many times the usual quiet of the line.
 _USUAL: Final = 3.0
+#: Seconds after which it is probable on a line of which hardly anything came back: so far nobody
+#: knows whether its owners hand on. What the owner has not used it took for somebody else.
+_STRANGE: Final = 6.0
+_STRANGE_UNUSED: Final = 30.0
+_KNOWN: Final = 3
+#: The part of a line's checkouts that are handed on from which on it is its custom.
+_CUSTOM: Final = 0.5
 #: Threads that serve many callers one after the other: what they do next, and their end, says
 #: nothing of any of them. By name, and by what runs them.
 _POOL_THREADS: Final = ("AnyIO worker thread", "ThreadPoolExecutor-", "asyncio_")
@@ -26,12 +33,27 @@ def holder(checkout: Checkout) -> Owner:
     return checkout.user or checkout.owner
 
 
-def orphaned_for(checkout: Checkout, site: CallSiteStats | None) -> float | None:
-    """Seconds since its owner ended, once the grace is over and nobody used it; else None."""
+def orphaned_for(checkout: Checkout, site: CallSiteStats | None, late: float = 0.0) -> float | None:
+    """Seconds since its owner ended, once the grace is over and nobody used it; else None.
+
+    `late`: seconds for which no successor could run. A line that hands on has no orphans: the end
+    of its owners says nothing.
+    """
     ended = checkout.owner_ended_for
-    if ended is None or ended <= grace(checkout, site) or not _is_abandoned(checkout, ended):
+    if ended is None or ended - late <= grace(checkout, site) or hands_on(site):
         return None
-    return ended
+    return ended if _is_abandoned(checkout, ended) else None
+
+
+def is_strange(checkout: Checkout, site: CallSiteStats | None, ended: float) -> bool:
+    """Whether nobody knows yet what becomes of the line's connections once their owner ended."""
+    is_known = site is not None and site.quiet_time.count >= _KNOWN
+    return not is_known and ended <= (_STRANGE if checkout.statements else _STRANGE_UNUSED)
+
+
+def hands_on(site: CallSiteStats | None) -> bool:
+    """Whether its owners end, or others take over, before most of its connections come back."""
+    return site is not None and site.quiet_time.count >= _KNOWN and site.handed_on >= _CUSTOM
 
 
 def grace(checkout: Checkout, site: CallSiteStats | None) -> float:

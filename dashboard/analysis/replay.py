@@ -18,6 +18,9 @@ LEAST_HOLD: Final = 1e-9
 #: Looked back one by one for active holds; the longest are kept aside.
 _LONG_SHARE: Final = 1000
 _LOOK_BACK: Final = 2000
+_LOOKED_AT: Final = 10_000
+#: Sizes whose hot requests are kept: the next ones asked for are near.
+_REMEMBERED: Final = 6
 
 
 @dataclass(slots=True)
@@ -46,16 +49,17 @@ class Load:
         """`patience[i]`: seconds after which request i leaves; `timeout` for all without it."""
         self.timeout = inf if timeout is None else timeout
         self.arrivals = list(arrivals)
-        self.holds = [max(LEAST_HOLD, hold) for hold in holds]
+        self.holds = list(holds)
+        if min(self.holds, default=1.0) < LEAST_HOLD:
+            self.holds = [max(LEAST_HOLD, hold) for hold in holds]
         self.patience = [self.timeout] * len(self.arrivals) if patience is None else patience
         #: Seconds held by all requests before each, and by all.
         self.passed = list(accumulate(self.holds, initial=0.0))
         self.ends = list(map(add, self.arrivals, self.holds))
         self.levels = _levels(self.arrivals, sorted(self.ends))
         self.peak = max(self.levels, default=0)
-        self._hot: tuple[int, list[int]] = (0, list(range(len(self.arrivals))))
-        longest = sorted(self.holds, reverse=True)[len(self.holds) // _LONG_SHARE :]
-        bound = longest[0] if longest else 0.0
+        self._hot: dict[int, list[int]] = {}
+        bound = _bound(self.holds)
         self._long = [i for i, hold in enumerate(self.holds) if hold >= bound]
 
     def __len__(self) -> int:
@@ -64,13 +68,15 @@ class Load:
 
     def hot(self, slots: int) -> list[int]:
         """Requests at which more than `slots` holds would be active; quickest by ascending size."""
-        known, indexes = self._hot
+        known = self._hot
+        if slots in known:
+            return known[slots]
         levels = self.levels
-        if slots < known:
-            indexes = list(range(len(levels)))
-        if slots != known or not slots:
-            indexes = [i for i in indexes if levels[i] > slots]
-            self._hot = (slots, indexes)
+        below = max((each for each in known if each < slots), default=None)
+        among = range(len(levels)) if below is None else known[below]
+        indexes = known[slots] = [i for i in among if levels[i] > slots]
+        if len(known) > _REMEMBERED:
+            del known[min(known)]
         return indexes
 
     def active(self, index: int) -> list[float]:
@@ -91,6 +97,12 @@ class Load:
         if len(found) + len(older) < missing:
             older = [ends[i] for i in range(stop, -1, -1) if ends[i] > now]
         return found + older
+
+
+def _bound(holds: Sequence[float]) -> float:
+    """About one hold in `_LONG_SHARE` is longer; of a sample, for sorting all of them costs."""
+    some = sorted(holds[:: 1 + len(holds) // _LOOKED_AT])
+    return some[-1 - len(some) // _LONG_SHARE] if some else 0.0
 
 
 def _levels(arrivals: Sequence[float], sorted_ends: Sequence[float]) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from ..model.whatif import Range, Row
 from . import overflow, sizing
+from .explaining import span
 from .measuring import Measured, measure
 from .replay import Load, Replayed, replay
 from .scene import Scene
@@ -16,6 +17,9 @@ from .slowdown import works
 #: Requests from the end of the trace that are replayed with holds that depend on the size.
 TAIL: Final = 10_000
 _ENVELOPED: Final = 5_000
+#: Two answers are one if they differ by no more than this factor, or these seconds.
+_TWICE: Final = 2.0
+_HARDLY: Final = 0.01
 _NO_RANGE: Final = "Somebody waits for so much of the window that no range can be given."
 _GATES: Final = {"flat": "A", "saturating": "B", "mild": "C", "unknown": "D"}
 
@@ -26,9 +30,8 @@ def row_of(scene: Scene, size: int, tail: "Tail") -> Row:
     if slots < 1:
         return Row(size=size, overflow=scene.overflow, note="Every slot of this size is lost.")
     if tail.is_fitted(slots):
-        return tail.fitted(Row(size=size, overflow=scene.overflow), slots, "B")
-    done = scene.run(scene.loads[0], slots)
-    first = measure(scene.loads[0], done, scene.seed)
+        return tail.doubted(tail.fitted(Row(size=size, overflow=scene.overflow), slots, "B"), slots)
+    done, first = scene.first(slots)
     others = (measure(load, scene.run(load, slots), None) for load in scene.loads[1:])
     all_measured = [first, *others]
     note = _note(scene, slots, first)
@@ -71,6 +74,7 @@ def _counts(scene: Scene, size: int, all_measured: Sequence[Measured], done: Rep
         idle_range=(_idle(high, slot_time), _idle(low, slot_time)),
         opens=opens,
         closes=closes,
+        limit_per_host=scene.demand.limit_per_host or 0 if scene.has_hosts else None,
         grade="D",
     )
 
@@ -113,7 +117,8 @@ def _callers(row: Row, scene: Scene, slots: int) -> Row:
     """Both numbers where nobody knows whether callers keep coming."""
     if scene.mode != "unknown" or row.range is None:
         return row
-    closed = scene.measured(scene.loads[0], slots, closed=True)
+    load = scene.loads[0]
+    closed = measure(load, scene.run(load, slots, closed=True), scene.seed)
     point = closed.points[95.0]
     low, high = (closed.ranges or {}).get(95.0, (point, point))
     both = min(row.range[0], low), max(row.range[1], high)
@@ -136,7 +141,7 @@ class Tail:
         gate = sizing.worst(row.grade, _GATES[verdict])
         if verdict == "flat":
             return replace(row, grade=gate)
-        if scene.mode in {"chained", "closed"}:
+        if scene.mode in {"chained", "closed"} or scene.has_hosts:
             # Callers that come again slow down with the server: not simulated, so C.
             return replace(row, grade=sizing.worst(row.grade, "C"))
         low, high = self._envelope(row.range, slots)
@@ -149,7 +154,7 @@ class Tail:
     def is_fitted(self, slots: int) -> bool:
         """Whether the fitted speeds decide: the server saturates, and so many were seen."""
         found, scene = self.scene.found, self.scene
-        is_open = scene.mode in {"open", "unknown"}
+        is_open = scene.mode in {"open", "unknown"} and not scene.has_hosts
         is_seen = found.verdict == "saturating" and slots <= found.observed
         return is_open and is_seen and not self._is_as_recorded(slots)
 
@@ -213,6 +218,25 @@ class Tail:
         return replace(
             row, p50=points[50.0], p95=points[95.0], p50_range=found.ranges[50.0], grade=grade
         )
+
+    def doubted(self, row: Row, slots: int) -> Row:
+        """A fit that fewer slots would make quicker is believed as far as holds as they were go.
+
+        Against a server whose cores others use too, holds stayed as long at fewer slots.
+        """
+        if row.range is None:
+            return row
+        unchanged = self.scene.at(slots).points[95.0]
+        low, high = row.range
+        row = replace(row, range=(min(low, unchanged), max(high, unchanged)))
+        least, most = sorted((unchanged, unchanged if row.p95 is None else row.p95))
+        if most <= max(_TWICE * least, least + _HARDLY):
+            return row
+        note = (
+            f"With holds as they were p95 would be {span(unchanged)}, with the server as fitted "
+            f"{span(row.p95 or 0.0)}: a direction, no more."
+        )
+        return replace(row, note=note, grade=sizing.worst(row.grade, "C"))
 
     def _envelope(self, known: Range, slots: int) -> Range:
         """From holds unchanged to throughput unchanged, as a difference to the plain replay."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import exp, log
-from operator import itemgetter, mul, sub
+from operator import add, itemgetter, mul, sub
 from statistics import median
 from typing import Final
 
@@ -52,12 +52,13 @@ class Slowdown:
 def judge(rows: Rows, capacity: int | None) -> Slowdown:
     """The identifiability gate: only where it opens are holds corrected."""
     unseen = set(rows.missing)
-    start = max(0, len(rows) - _JUDGED)
-    seen = [i for i in range(start, len(rows)) if i not in unseen]
+    seen: Sequence[int] = range(max(0, len(rows) - _JUDGED), len(rows))
+    if unseen:
+        seen = [i for i in seen if i not in unseen]
     if not seen:
         return Slowdown("unknown", 0)
-    gots = [rows.asked[i] + rows.wait[i] for i in seen]
-    ends = [got + rows.hold[i] for got, i in zip(gots, seen, strict=True)]
+    gots = list(map(add, *(map(column.__getitem__, seen) for column in (rows.asked, rows.wait))))
+    ends = list(map(add, gots, map(rows.hold.__getitem__, seen)))
     levels = _levels(gots, ends)
     observed = max(levels)
     ordered = sorted(levels)
@@ -113,14 +114,15 @@ class _Path:
 
 def _levels(gots: Sequence[float], ends: Sequence[float]) -> list[int]:
     """How many are held as each begins, itself included."""
-    order = sorted(range(len(gots)), key=gots.__getitem__)
     sorted_ends = sorted(ends)
+    order = sorted(range(len(gots)), key=gots.__getitem__)
     levels = [0] * len(gots)
-    passed = 0
+    passed, end = 0, sorted_ends[0]
     for seen, i in enumerate(order, 1):
         now = gots[i]
-        while sorted_ends[passed] <= now and passed < seen - 1:
+        while end <= now and passed < seen - 1:
             passed += 1
+            end = sorted_ends[passed]
         levels[i] = seen - passed
     return levels
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 from ..model.findings import Suspect
 from ..model.snapshot import PoolSnapshot, Snapshot
 from . import loops
+from .instants import seconds_since_timeout
 from .sentences import (
     are_out,
     callers,
@@ -31,9 +31,11 @@ LONG_WAIT: Final = 1.0
 BUSY: Final = 0.9
 _LEAKS: Final = frozenset({"lost", "orphaned", "overdue", "ghost"})
 #: Verdicts that are no leak: they stand in the list, and count for nothing.
-_NO_LEAKS: Final = frozenset({"returned", "long_query", "nested"})
+NO_LEAKS: Final = frozenset({"returned", "long_query", "nested"})
 #: Seconds of waiting that nobody has to look at.
 _AT_ONCE: Final = 0.05
+#: The same while slots are free: a connect or a ping takes that.
+_CONNECTING: Final = 0.25
 Suspects = Sequence[Suspect]
 
 
@@ -46,16 +48,18 @@ class Status:
     sentence: str
 
     @property
-    def rank(self) -> int:
-        """0 for the worst."""
-        return LEVELS.index(self.level)
+    def rank(self) -> tuple[int, int]:
+        """The lowest is the worst; of the same level what hurts callers comes first."""
+        words = tuple(_CLAIMS)
+        urgency = words.index(self.word) if self.word in words else len(words)
+        return LEVELS.index(self.level), urgency
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One claim, its evidence, and the section of the pool's page that proves it.
 
-    `call_site` occurs in `evidence` as it stands, so that a page can set it apart.
+    `call_site` occurs in `evidence` as it stands; `remedy` is filled in by `first_aid`.
     """
 
     pool: str
@@ -65,6 +69,7 @@ class Finding:
     call_site: str
     section: str
     action: str
+    remedy: str = ""
 
 
 def active(suspects: Iterable[Suspect], pool: str | None = None) -> tuple[Suspect, ...]:
@@ -73,7 +78,7 @@ def active(suspects: Iterable[Suspect], pool: str | None = None) -> tuple[Suspec
         suspect
         for suspect in suspects
         if suspect.ended_at is None
-        and suspect.verdict not in _NO_LEAKS
+        and suspect.verdict not in NO_LEAKS
         and (pool is None or suspect.pool == pool)
     )
 
@@ -144,6 +149,11 @@ _ACTIONS: Final = {
 }
 
 
+def is_scarce(pool: PoolSnapshot) -> bool:
+    """Whether hardly a slot is free."""
+    return pool.max is not None and pool.used >= BUSY * pool.max
+
+
 def _finding(pool: PoolSnapshot, status: Status, suspects: tuple[Suspect, ...]) -> Finding:
     mine = active(suspects, pool.name)
     evidence, site = status.sentence, ""
@@ -152,7 +162,7 @@ def _finding(pool: PoolSnapshot, status: Status, suspects: tuple[Suspect, ...]) 
         evidence = sentence_join(evidence, blame)
     elif mine:
         site = worst_site(mine)
-    elif status.word in {"Saturated", "Waiting"}:
+    elif status.word in {"Saturated", "Waiting"} and is_scarce(pool):
         site = held_by(pool, mine)[1]
     section, action = _ACTIONS[status.word]
     claim = f"{pool.name} {_CLAIMS[status.word]}"
@@ -194,7 +204,7 @@ def _deadlocked(_: PoolSnapshot, mine: Suspects) -> Status | None:
 
 
 def _timing_out(pool: PoolSnapshot, _: Suspects) -> Status | None:
-    ago = _seconds_since_timeout(pool)
+    ago = seconds_since_timeout(pool)
     if ago is None or ago >= TIMEOUT_IS_RECENT:
         return None
     when = "just now" if ago < 1 else f"{roughly(ago)} ago"
@@ -234,8 +244,10 @@ def _leaking(_: PoolSnapshot, mine: Suspects) -> Status | None:
 
 
 def _waiting(pool: PoolSnapshot, mine: Suspects) -> Status | None:
-    """A caller that is served within milliseconds is no news: its ping or connect takes that."""
-    if not pool.pending_requests or (pool.oldest_wait is not None and pool.oldest_wait < _AT_ONCE):
+    """A caller that is served within milliseconds is no news."""
+    is_free = pool.max is None or pool.used < pool.max
+    least = _CONNECTING if is_free else _AT_ONCE
+    if not pool.pending_requests or (pool.oldest_wait is not None and pool.oldest_wait < least):
         return None
     return Status("Waiting", "wait", _pressure(pool, mine))
 
@@ -276,25 +288,8 @@ _RULES: Final = (
 )
 
 
-def _seconds_since_timeout(pool: PoolSnapshot) -> float | None:
-    """None without a timeout, or when the pool is at rest and the instant cannot be told."""
-    now = _instant(pool)
-    if pool.last_timeout is None or now is None:
-        return None
-    return max(0.0, (now - pool.last_timeout).total_seconds())
-
-
-def _instant(pool: PoolSnapshot) -> datetime | None:
-    """When the snapshot was taken; without `at` read off a caller: `since` and `waited_for`."""
-    if pool.at is not None:
-        return pool.at
-    for waiter in pool.waiting:
-        return waiter.since + timedelta(seconds=waiter.waited_for)
-    for checkout in pool.open:
-        return checkout.since + timedelta(seconds=checkout.held_for)
-    return None
-
-
 def _pressure(pool: PoolSnapshot, mine: Suspects) -> str:
+    """Who holds is to blame only where slots are scarce."""
     out = capacity(pool)
-    return sentence_join(f"{callers(pool)} and {out[0].lower()}{out[1:]}.", held_by(pool, mine)[0])
+    blame = held_by(pool, mine)[0] if mine or is_scarce(pool) else ""
+    return sentence_join(f"{callers(pool)} and {out[0].lower()}{out[1:]}.", blame)

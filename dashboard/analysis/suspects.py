@@ -57,6 +57,7 @@ class Detector:
             backends=backends or {},
             knots=deadlock.find(pools),
             crossings=crossing.find(pools),
+            loops=snapshot.loops,
         )
         found: list[Suspect] = []
         for pool in pools.values():

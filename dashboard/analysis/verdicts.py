@@ -8,7 +8,7 @@ from ..model.snapshot import Checkout
 from . import bound, deadlock, elsewhere, evidence
 from .bound import COLD, FLOOR, Bound
 from .long_holders import is_allowed
-from .orphans import holder, is_gone, is_inside, orphaned_for
+from .orphans import holder, is_gone, is_inside, is_strange, orphaned_for
 from .sentences import place, plural, span
 from .view import View
 
@@ -23,6 +23,7 @@ _LEFT: Final = 3.0
 _BACK: Final = 2.0
 _HANDED_OVER: Final = 5.0
 _LISTENS: Final = "listen"
+_CURSOR: Final = "a cursor"
 #: What one waits for that may be part of the work; an answer over the network is none.
 _PATIENT: Final = ("a timer", "a queue", "a lock", "another", "a web socket")
 
@@ -68,11 +69,13 @@ def _deadlocked(view: View, checkout: Checkout) -> Suspect | None:
 
 def _orphaned(view: View, checkout: Checkout) -> Suspect | None:
     """Where statements cannot be seen, nobody knows whether it was used since."""
-    ended = orphaned_for(checkout, view.site(checkout))
-    if ended is None:
+    site, ended = view.site(checkout), checkout.owner_ended_for or 0.0
+    late = view.late(checkout, ended)
+    if orphaned_for(checkout, site, late) is None:
         return None
     limit, sees = view.bound(checkout), view.sees(checkout)
-    is_sure = sees or checkout.quiet_for > limit.sure
+    is_known = limit.is_fixed or not is_strange(checkout, site, ended - late)
+    is_sure = (sees and is_known) or checkout.quiet_for > limit.sure
     said = (*evidence.left(checkout, ended, sees_statements=sees), *_also(view, checkout))
     return view.suspect(checkout, "orphaned", "probable" if is_sure else "possible", said, limit)
 
@@ -109,9 +112,9 @@ def _quiet(view: View, checkout: Checkout) -> Suspect | None:
 
 def _needed(checkout: Checkout, limit: Bound, *, inside: bool | None) -> float:
     """Seconds of quiet: the less speaks for a leak, the more."""
-    if inside is False or is_gone(checkout) or not limit.is_learned or limit.is_fixed:
+    if inside is False or is_gone(checkout) or limit.is_fixed:
         return limit.seconds
-    return limit.sure if inside else limit.alone
+    return limit.sure if inside and limit.is_learned else limit.alone
 
 
 def _long_query(view: View, checkout: Checkout) -> Suspect:
@@ -127,11 +130,16 @@ def _overdue(view: View, checkout: Checkout, limit: Bound, *, inside: bool | Non
     doubt = _BACK if site is not None and site.came_back else 1.0
     if holder(checkout).is_alive and holder(checkout).ident != checkout.owner.ident:
         doubt *= _HANDED_OVER
-    is_unsure = bool(inside or checkout.in_use_by or checkout.is_adopted)
-    is_orphan = is_gone(checkout) and not checkout.in_use_by
+    # Who goes on reading may come; a cursor that its reader left waits for nobody else.
+    is_left = checkout.in_use_by == _CURSOR and (is_gone(checkout) or inside is False)
+    is_used = bool(checkout.in_use_by) and not is_left
+    is_unsure = bool(inside or is_used or checkout.is_adopted)
+    is_orphan = is_gone(checkout) and not is_used
     sure = limit.sure * doubt
-    if inside is False and limit.is_learned:
+    if inside is False:
         sure = max(limit.seconds, sure / _LEFT)
+    if is_left:
+        sure = max(sure, COLD)
     if is_orphan and limit.is_fixed:
         sure = limit.seconds
     is_sure = not is_unsure and view.quiet(checkout) > sure
@@ -164,7 +172,8 @@ def _somewhere(view: View, checkout: Checkout, *, inside: bool | None) -> str:
 
 def _held_elsewhere(view: View, checkout: Checkout, limit: Bound, somewhere: str) -> Suspect:
     crossing = view.crossings.get(checkout.connection)
-    waits = f"its owner, {checkout.owner}, waits for {somewhere} meanwhile"
+    owner = holder(checkout) if holder(checkout).is_alive else checkout.owner
+    waits = f"its owner, {owner}, waits for {somewhere} meanwhile"
     said = [waits if crossing is None else crossing.sentence]
     if checkout.quiet_for > limit.seconds:
         said.append(evidence.beyond(checkout, limit, sees_statements=view.sees(checkout)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..model.backends import Backend
 from ..model.findings import Crossing, Knot, Suspect, Tie
 from ..model.origin import CallSite
-from ..model.snapshot import CallSiteStats, Checkout, PoolSnapshot, Waiter
+from ..model.snapshot import CallSiteStats, Checkout, LoopLag, PoolSnapshot, Waiter
 from .bound import ENOUGH, Bound, Bounds
 from .orphans import holder
 
@@ -20,6 +20,7 @@ class Scene:
     backends: Mapping[int, Backend] = field(default_factory=dict)
     knots: tuple[Knot, ...] = ()
     crossings: tuple[Crossing, ...] = ()
+    loops: tuple[LoopLag, ...] = ()
 
 
 class View:
@@ -69,10 +70,19 @@ class View:
 
     def quiet(self, checkout: Checkout) -> float:
         """Seconds that its owner could have used it and did not: not while its loop is blocked."""
-        blocked = self.pool.blocked_by
-        if blocked is None or holder(checkout).kind != "task":
-            return checkout.quiet_for
-        return max(0.0, checkout.quiet_for - blocked.lag)
+        return max(0.0, checkout.quiet_for - self.late(checkout, checkout.quiet_for))
+
+    def late(self, checkout: Checkout, seconds: float) -> float:
+        """For how much of the last `seconds` the loop of its holder was blocked."""
+        at = self.pool.at
+        if holder(checkout).kind != "task" or at is None:
+            return 0.0
+        late = 0.0 if self.pool.blocked_by is None else self.pool.blocked_by.lag
+        for loop in self.scene.loops:
+            if not loop.is_blocked and self.pool.name in loop.pools:
+                began = (at - loop.since).total_seconds()
+                late += max(0.0, min(seconds, began) - max(0.0, began - loop.lag))
+        return late
 
     def sees(self, checkout: Checkout) -> bool:
         """Whether its statements can be seen."""

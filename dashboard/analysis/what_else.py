@@ -37,7 +37,7 @@ def ask(
     prediction = lab.predict(sizes, change)
     if not prediction.rows:
         text = collecting(len(lab), lab.duration, None)
-        return replace(prediction, answer=(*words, text))
+        return replace(prediction, answer=(*words, text), banner=())
     return replace(prediction, answer=(*words, *_compared(lab, change)))
 
 

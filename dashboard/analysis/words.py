@@ -17,7 +17,9 @@ def many(count: int, noun: str, plural: str = "") -> str:
 
 
 def long(seconds: float) -> str:
-    """`48 ms`, `1.2 s`, `4 min`, `3.2 h`, `7 days`."""
+    """`<0.1 ms`, `48 ms`, `1.2 s`, `4 min`, `3.2 h`, `7 days`."""
+    if 0 < seconds < 0.00005:
+        return "<0.1 ms"
     if seconds < 90:
         return span(seconds)
     if seconds < 5400:

@@ -30,6 +30,9 @@ _SEVERE: Final = frozenset({"warning", "critical"})
 
 def main(target: str, limit: ServerLimit, *, as_json: bool) -> int:
     """Print what there is to change; the exit status: 1 if there is, else 0."""
+    if not target.endswith(".toml") and ":" not in target and not Path(target).is_file():
+        words = "an object is named module:attribute, as in shop.db:engine"
+        raise DashboardError(f"{target!r} is no file; {words}")
     pools = asyncio.run(_pools_of(target))
     checked = [Checked(pool, _advice(pool, limit)) for pool in pools]
     budgets = budget.of(pools, limit) if limit.max_connections is not None else ()
@@ -103,7 +106,7 @@ def _named(target: str) -> list[tuple[str | None, object]]:
         raise DashboardError(f"{target} {error}") from error
     except Exception as error:
         raise DashboardError(f"{target} failed: {said(error)}") from error
-    name = target.rpartition(":")[2]
+    name, found = target.rpartition(":")[2], _engine_of(found)
     pools: list[tuple[str | None, object]] = [(name, found)]
     if isinstance(found, Mapping):
         pools = [(str(name), pool) for name, pool in found.items()]
@@ -114,6 +117,12 @@ def _named(target: str) -> list[tuple[str | None, object]]:
         kind = type(strangers[0]).__qualname__ if strangers else "nothing"
         raise DashboardError(f"{target} is no pool, and no dict or list of pools: it has {kind}")
     return pools
+
+
+def _engine_of(found: object) -> object:
+    """A session, or what makes one, leads to its engine."""
+    bound = getattr(found, "bind", None)
+    return bound if is_pool(bound) and not is_pool(found) else found
 
 
 def _json(checked: Iterable[Checked], budgets: Iterable[Budget]) -> str:

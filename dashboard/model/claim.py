@@ -174,6 +174,19 @@ def request_of(claim: Claim) -> HttpRequest | None:
     return setting.request if setting is not None else None
 
 
+def user_of(claim: Claim) -> LiveOwner:
+    """Who ran the last statement, else who asked."""
+    use: Use | None = claim[USE]
+    owner: LiveOwner = claim[OWNER]
+    return owner if use is None or use.user is None else use.user
+
+
+def actor_of(claim: Claim) -> LiveOwner:
+    """Whose doing is of interest: its user while that lives, else who asked."""
+    user, owner = user_of(claim), claim[OWNER]
+    return user if user.is_alive() else owner
+
+
 def is_unreferenced(claim: Claim) -> bool:
     """Whether nothing refers to its connection any more, though it is out.
 

@@ -1,6 +1,7 @@
 """What server and callers allow: known to people, or asked of the server with `backends=`."""
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from .backends import Activity
 
@@ -31,11 +32,13 @@ class ServerLimit:
             raise ValueError(f"max_connections begins at 1, not {self.max_connections!r}")
         if self.workers < 1:
             raise ValueError(f"workers begin at 1, not {self.workers!r}")
+        if self.pooler is not None and self.pooler < 1:
+            raise ValueError(f"pooler begins at 1, not {self.pooler!r}")
         if self.reserved < 0 or self.other_clients < 0:
             raise ValueError("reserved and other_clients begin at 0")
         for name in ("longest_life", "longest_idle", "deadline"):
             seconds = getattr(self, name)
-            if seconds is not None and not seconds > 0:
+            if seconds is not None and not 0 < seconds < inf:
                 raise ValueError(f"{name} takes seconds above 0, not {seconds!r}")
 
     @property

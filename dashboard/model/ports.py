@@ -247,6 +247,7 @@ class Reading(Protocol):
         sizes: Sequence[int] | None = None,
         timeout: float | None = None,
         hold: float = 1.0,
+        limit_per_host: int | None = None,
     ) -> Prediction | None:
         """What other sizes would have answered; None when no pool has this name."""
 

@@ -1,6 +1,7 @@
 """What somebody saw of a pool that its snapshot does not hold: births, ends, hosts, threads."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .distribution import EMPTY, Distribution
 from .origin import CallSite
@@ -32,7 +33,8 @@ class Closing:
     """A connection that the pool closed `ago` seconds ago, for a reason, at an age.
 
     `idle_before` is how long it had lain idle before its last checkout, `used_for` how long it
-    was out then; None where that is not known.
+    was out then; None where that is not known. `error` names the exception that ended it, or is
+    `release` where the reset at its return did; `statements` counts those of that checkout.
     """
 
     reason: str
@@ -40,6 +42,8 @@ class Closing:
     age: float | None = None
     idle_before: float | None = None
     used_for: float | None = None
+    error: str = ""
+    statements: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,5 +92,9 @@ class Seen:
     idle_before: Distribution = EMPTY
     #: Threads of the web framework's thread pool that hold or wait, at most so many at once.
     threads: int = 0
+    #: Seconds for which so many connections were out, as far as somebody looked.
+    levels: Mapping[int, float] = field(default_factory=dict)
+    #: Statements that failed because another connection had prepared them.
+    unprepared: int = 0
     #: The shortest time-out given to asyncpg's `acquire()`.
     acquire_timeout: float | None = None

@@ -32,12 +32,12 @@ class StackFrame:
 class Checkout:
     """A connection that is out. Times are float seconds; `age` is that of the connection.
 
-    `now` is what the owner does at this moment, innermost first, for those held over a second.
-    `last_used` is how long ago its last statement began or ended, 0 while one runs, None when none
-    was seen; `quiet_for` the same, counted from the checkout when none was seen. `busy_for` is the
-    time in `statements`, `in_statement` for how long the present one has run. `user` ran the last
-    one; `in_use_by` names what keeps the connection in use without statements: `listeners`,
-    `a cursor`, `a response`.
+    `now` is what its user, else its owner does at this moment, innermost first, for those held over
+    a second. `last_used` is how long ago its last statement began or ended, 0 while one runs, None
+    when none was seen; `quiet_for` the same, counted from the checkout when none was seen.
+    `busy_for` is the time in `statements`, `in_statement` for how long the present one has run.
+    `user` ran the last one; `in_use_by` names what keeps the connection in use without statements:
+    `listeners`, `a cursor`, `a response`.
     `owner_ended_for` is how long ago the owner ended: exact for threads and for tasks that nobody
     refers to any more, else since it was last known to live (seen by a look, got, used), so that it
     may be too long, by as much as nobody looked. `handed_over`: it ended at once, without a
@@ -74,6 +74,8 @@ class Checkout:
     in_statement: float | None = None
     user: Owner | None = None
     owner_ended_for: float | None = None
+    #: False where nobody saw when that was, so that it ended at most so long ago.
+    owner_end_seen: bool = True
     handed_over: bool = False
     in_use_by: str = ""
     #: What the database server says of this connection; None without `backends=`.
@@ -138,7 +140,7 @@ class CallSiteStats:
     somebody looks), the longest time without a statement (the hold if none was seen); `busy_time`
     the seconds in `statements` of checkouts that came back; `came_back` counts what had been quiet
     beyond the bound; `nested` requests whose owner held a connection of this pool already, counted
-    as in `Nesting`.
+    as in `Nesting`; `handed_on` is the part (0..1) that others used last, or outlived its owner.
     """
 
     call_site: CallSite
@@ -156,6 +158,7 @@ class CallSiteStats:
     busy_time: float = 0.0
     came_back: int = 0
     nested: int = 0
+    handed_on: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

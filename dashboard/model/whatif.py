@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 #: How a pool hands out its slots.
@@ -39,9 +40,10 @@ class Demand:
     """Requests in columns of equal length, in any order, and the pool that answered them.
 
     Times are seconds of one clock. `hold` is 0 where `outcome` is not `RETURNED`; `host` is empty
-    where nobody knows it; owner 0 is unknown. `size` None is a pool without a bound, `overflow`
-    -1 an overflow without one, `timeout` None a wait without end. `lost` slots are gone for good;
-    their checkouts are not in `open`. `connect_time` is the usual time to open a connection.
+    where nobody knows it; host 0 and owner 0 are unknown. `size` None is a pool without a bound,
+    `overflow` -1 an overflow without one, `timeout` None a wait without end. `lost` slots are gone
+    for good; their checkouts are not in `open`. `connect_time` is the usual time to open a
+    connection. `keep` are the seconds for which a returned connection may be used again.
     """
 
     asked: Sequence[float]
@@ -57,6 +59,7 @@ class Demand:
     semantics: str = "queuepool"
     host: Sequence[int] = ()
     limit_per_host: int | None = None
+    keep: float = inf
     open: tuple[Held, ...] = ()
     waiting: tuple[Queued, ...] = ()
     lost: int = 0
@@ -80,8 +83,8 @@ class Row:
     `range` is that of p95; a number without a range is None. `timeouts` and `cancelled` count
     requests of the window. `idle_share` is the share of the slots' time (0..1) in which nobody
     held them. `p95_closed` is the p95 if the callers of today are all there are; it is there when
-    the trace cannot tell. `opens` and `closes` are connections an hour. `note` says what is
-    special about this size.
+    the trace cannot tell. `opens` and `closes` are connections an hour. `limit_per_host` is that
+    of a pool which serves several hosts, 0 for none. `note` says what is special about this size.
     """
 
     size: int
@@ -100,6 +103,7 @@ class Row:
     p95_closed: float | None = None
     opens: float | None = None
     closes: float | None = None
+    limit_per_host: int | None = None
     grade: str = "D"
     note: str = ""
 
@@ -151,8 +155,8 @@ class Change:
 
     `hold` times each hold of `sites` (all if None), then `less` seconds of it fall away: pre-ping
     off, released before the HTTP call. `share` of the callers come here: 4 workers become 6 at
-    2 / 3. `timeout` None leaves it, infinity takes it away. `are_leaks_fixed` gives lost slots
-    back.
+    2 / 3. `timeout` None leaves it, infinity takes it away; so does `limit_per_host`, whose 0 is no
+    limit. `are_leaks_fixed` gives lost slots back.
     """
 
     timeout: float | None = None
@@ -162,6 +166,7 @@ class Change:
     sites: frozenset[int] | None = None
     share: float = 1.0
     are_leaks_fixed: bool = False
+    limit_per_host: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -169,6 +174,8 @@ class Change:
             raise ValueError(f"timeout takes seconds from 0 on, not {self.timeout!r}")
         if self.overflow is not None and self.overflow < 0:
             raise ValueError(f"overflow takes a number from 0 on, not {self.overflow!r}")
+        if (each := self.limit_per_host) is not None and each < 0:
+            raise ValueError(f"limit_per_host takes a number from 0 on, not {each!r}")
         if not 0 <= self.hold < float("inf"):
             raise ValueError(f"hold takes a factor from 0 on, not {self.hold!r}")
         if not 0 <= self.less < float("inf"):

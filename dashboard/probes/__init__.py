@@ -19,7 +19,17 @@ from .swap import probe_of
 from .tap import Tap
 
 #: Modules of this package that are no probes.
-_SHARED: Final = {"frames", "loops", "moments", "owners", "sinks", "stacks", "swap", "tap"}
+_SHARED: Final = {
+    "emitter",
+    "frames",
+    "loops",
+    "moments",
+    "owners",
+    "sinks",
+    "stacks",
+    "swap",
+    "tap",
+}
 
 
 class Probe(Facts, Protocol):

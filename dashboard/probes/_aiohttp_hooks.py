@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any, Final
 
-from ..model.claim import Claim
+from ..model.claim import CONNECTION, Claim
 from ._aiohttp_slots import Slots
 
 _ENDED: Final = (GeneratorExit, KeyboardInterrupt, SystemExit)
@@ -60,6 +60,7 @@ def _fail(
 ) -> None:
     sink = slots.tap.sink
     try:
+        claim[CONNECTION] = slots.wish(req)
         was_opening = slots.gave_up(connector, req, traces)
         if slots.is_stopped:
             sink.withdrawn(claim)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..model.claim import Use
+from ._aiohttp_dropped import is_dropped
 
 
 class Slot:
@@ -42,5 +43,17 @@ class Slot:
         self.unread: int | None = None
 
     def __call__(self) -> "Slot | None":
-        """None once its response was collected without being read or closed."""
+        """None once its response was dropped without being read or closed.
+
+        Called by readers and, for what is still out, when a connection comes back.
+        """
+        if self.is_out and not (self.is_lost or self.is_asking):
+            self.is_lost = self._is_dropped()
         return None if self.is_lost else self
+
+    def _is_dropped(self) -> bool:
+        protocol = self.protocol() if self.protocol is not None else None
+        try:
+            return protocol is not None and is_dropped(protocol)
+        except AttributeError:  # It came back just now, or is another version's.
+            return False

@@ -44,6 +44,8 @@ class Slots:
         self.has_strangers = False
         #: Whether the garbage collector closed the connector, and nobody before.
         self.was_dropped = False
+        #: When closing took back what was out.
+        self.cut_at: float | None = None
 
     def stop(self) -> None:
         """The watch ended: those that still wait are not told of, nothing is kept."""
@@ -134,6 +136,15 @@ class Slots:
         sink.created(number, facts)
         return slot
 
+    def wish(self, req: Any) -> Connection:
+        """The host that a request asks for, as a connection that it has not."""
+        url = self.asking.get(id(req), req.url)
+        return Connection(self.tap.sink.now(), host=place(url.host, url.port))
+
+    def wanted(self) -> list[str]:
+        """The hosts of those who wait or connect, in the order in which they asked."""
+        return [place(url.host, url.port) for url in list(self.asking.values())]
+
     def gave_up(self, connector: Any, req: Any, traces: Any) -> bool:
         """A request got no connection; whether it was opening one."""
         self.asking.pop(id(req), None)
@@ -155,7 +166,7 @@ class Slots:
             )
             if slot.is_out:
                 slot.is_out = slot.is_asking = False
-                slot.is_lost = is_closed and _is_finalizing()
+                slot.is_lost |= is_closed and _is_finalizing()
                 sink.returned(slot.number)
             if is_closed:
                 kept_none = "idle" if connector._force_close else "stale"
@@ -200,6 +211,7 @@ class Slots:
             return
         sink = self.tap.sink
         self.peeked = ()
+        self.cut_at = monotonic()
         for identity, slot in list(self.known.items()):
             if slot.is_out:
                 sink.returned(slot.number)

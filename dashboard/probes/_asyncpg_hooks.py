@@ -6,6 +6,7 @@ None adds an await, and those that the library awaits are plain functions where 
 import weakref
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model.claim import Claim, new_claim
@@ -93,6 +94,7 @@ def _ending(probe: "Probe", kind: Any) -> dict[str, Any]:
 
     def terminate(self: Any) -> None:
         probe.closes(self)
+        probe.cut_at = probe.cut_at or monotonic()
         plain_terminate(self)
         probe.settle(self)
 
@@ -122,8 +124,9 @@ def of_holder(probe: "Probe", pool: Any, kind: Any, *, has_strangers: bool) -> d
 
     def _release_on_close(self: Any) -> None:
         identity, reason = id(self._con), probe.why_closed(self)
+        is_cut = reason == "error" and id(self) in probe.releasing
         plain_on_close(self)
-        probe.closed(identity, reason or "error")
+        probe.closed(identity, reason or "error", "release" if is_cut else "")
 
     def close(self: Any) -> Any:
         why[id(self)] = "pool_closed"

@@ -11,7 +11,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from ._classes import Classes
-from ._using import begins, ends, is_running
+from ._using import begins, ends, is_running, is_unprepared
 
 if TYPE_CHECKING:
     from .asyncpg import Probe
@@ -33,6 +33,8 @@ class Statements:
     def __init__(self, probe: "Probe") -> None:
         """Nothing is told before `follow`."""
         self._probe = probe
+        #: Statements that failed because another connection had prepared them.
+        self.unprepared = 0
         self._classes = Classes(probe, partial(_overrides, self, probe))
 
     @property
@@ -109,6 +111,9 @@ def _told(statements: Statements, probe: "Probe", plain: Any, name: str) -> Any:
                 note(vars(self), args, given)
         try:
             return await plain(self, *args, **given)
+        except Exception as error:
+            statements.unprepared += is_unprepared(error)
+            raise
         finally:
             if lease:
                 ends(tap.sink, lease, use)
@@ -162,6 +167,9 @@ def _bind_execute(statements: Statements, probe: "Probe", plain: Any) -> Any:
             _opens(vars(self), (state, args, portal_name), {})
         try:
             return await plain(self, state, args, portal_name, limit, return_extra, timeout)
+        except Exception as error:
+            statements.unprepared += is_unprepared(error)
+            raise
         finally:
             if lease:
                 ends(tap.sink, lease, use)

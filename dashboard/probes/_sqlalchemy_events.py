@@ -87,7 +87,7 @@ class Events:
         if self._probe.is_stopped:
             return
         self._open.pop(id(connection), None)
-        reason = facts.why_closed()
+        reason, error = facts.why_closed()
         if reason == "stale":
             self._probe.picked.pop(
                 id(record), None
@@ -96,6 +96,7 @@ class Events:
         is_current = facts.pool_of_record(record) is self._probe.pool
         keeps_slot = is_current and reason in {"error", "stale"}
         number = -id(record) if id(record) in self._probe.late else id(record)
+        self._probe.tap.blame(number, error)
         self._probe.tap.sink.closed(number, reason, keeps_slot=keeps_slot)
 
     @guarded("close")

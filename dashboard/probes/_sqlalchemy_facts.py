@@ -53,17 +53,28 @@ _DRIVERS: Final = frozenset(
 )
 
 
-def why_closed() -> str:
-    """The reason, by who called the library's function that called the listener."""
+def why_closed() -> tuple[str, str]:
+    """The reason, by who called the library's function that called the listener; and the error.
+
+    The error is the name of the exception for which the library invalidates a connection.
+    """
     frame: FrameType | None = sys._getframe(2)
     for _ in range(_CLOSER_DEPTH):
         if frame is None:
             break
         reason = _CLOSERS.get(frame.f_code.co_name)
         if reason is not None:
-            return reason
+            return reason, _error_in(frame) if reason == "error" else ""
         frame = frame.f_back
-    return "idle"
+    return "idle", ""
+
+
+def _error_in(frame: FrameType) -> str:
+    """The name of the driver's exception that `invalidate(e)` was given; empty for none."""
+    error = frame.f_locals.get("e")
+    if not isinstance(error, BaseException):
+        return ""
+    return type(getattr(error, "orig", None) or error).__name__
 
 
 def is_detaching() -> bool:
@@ -237,3 +248,9 @@ def _bracketed(host: str) -> str:
 def _bare(part: str) -> str:
     """A password with an unquoted `@` or `?` must not slip in with the host or database."""
     return part.rpartition("@")[2].partition("?")[0].partition(";")[0]
+
+
+def unmark(records: Mapping[int, Any]) -> None:
+    """Take the number that a checkout left on each record."""
+    for record in list(records.values()):
+        vars(record).pop("_pool_dashboard", None)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exc
 from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 from sqlalchemy.pool.base import _ConnectionFairy
 
@@ -283,25 +282,3 @@ def _recreate(probe: "Probe", kind: type[Pool]) -> Callable[[Pool], Pool]:
         return pool
 
     return recreate
-
-
-def trim(error: BaseException) -> None:
-    """Of our frames only that of `connect` stays in the traceback."""
-    step = error.__traceback__
-    while step is not None and step.tb_next is not None:
-        if step.tb_next.tb_frame.f_code.co_filename == __file__:
-            step.tb_next = step.tb_next.tb_next
-        else:
-            step = step.tb_next
-
-
-def why_failed(error: BaseException) -> str:
-    """The reason of a failed checkout."""
-    if not isinstance(error, Exception):
-        return "cancelled"
-    if isinstance(error, exc.TimeoutError):
-        return "timeout"
-    # AssertionPool does not wait: its limit is reached at once.
-    words = error.args[0] if isinstance(error, AssertionError) and error.args else ""
-    is_refused = isinstance(words, str) and words.startswith("connection is already checked out")
-    return "timeout" if is_refused else "connection_error"

@@ -17,7 +17,7 @@ from sqlalchemy.pool import Pool, StaticPool
 from ..model.claim import Use
 from ._sqlalchemy_events import guarded
 from ._sqlalchemy_uses import by_cursors, by_driver
-from ._using import begins, ends, is_running
+from ._using import begins, ends, is_running, is_unprepared
 from .swap import probe_of, restore, swap
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Statements:
     def __init__(self, probe: "Probe") -> None:
         """Nothing is told before `follow`."""
         self._probe = probe
+        #: Statements that failed because another connection had prepared them.
+        self.unprepared = 0
         self._dialects: list[weakref.ref[Any]] = []
         #: Executions whose cursor the server keeps open, by lease.
         self.streams: dict[int, list[weakref.ref[Any]]] = {}
@@ -138,6 +140,9 @@ def _execute_one(statements: Statements, probe: "Probe", plain: Any, leases: _Le
             probe.broke("statement", error)
         try:
             return plain(self, cursor, statement, parameters, context)
+        except Exception as error:
+            statements.unprepared += is_unprepared(error)
+            raise
         finally:
             if lease is not None:
                 ends(tap.sink, lease, use)
@@ -164,6 +169,9 @@ def _execute(statements: Statements, probe: "Probe", plain: Any, leases: _Leases
             probe.broke("statement", error)
         try:
             return plain(self, *args, **given)
+        except Exception as error:
+            statements.unprepared += is_unprepared(error)
+            raise
         finally:
             if lease is not None:
                 ends(tap.sink, lease, use)

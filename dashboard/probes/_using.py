@@ -11,6 +11,16 @@ from ..model.claim import GOT, USE, Use
 from ..model.ports import Sink
 from .owners import of_task, per_thread, tasks
 
+#: What asyncpg and psycopg call it, and how far behind a driver's own error it may be.
+_UNPREPARED: Final = frozenset(
+    {
+        "DuplicatePreparedStatement",
+        "DuplicatePreparedStatementError",
+        "InvalidSQLStatementNameError",
+        "InvalidSqlStatementName",
+    }
+)
+_CAUSES: Final = 4
 #: Stands for the statement that another one surrounds.
 _INNER: Final = Use(0.0)
 
@@ -63,6 +73,15 @@ def ends(sink: Sink, lease: int, use: Use | None) -> None:
             use.began = None
     except Exception as error:
         sink.broke("statement", error)
+
+
+def is_unprepared(error: BaseException | None) -> bool:
+    """Whether a statement failed because another connection had prepared it; asked seldom."""
+    for _ in range(_CAUSES):
+        if error is None or type(error).__name__ in _UNPREPARED:
+            return error is not None
+        error = error.__cause__
+    return False
 
 
 def is_running(sink: Sink, lease: int) -> bool:

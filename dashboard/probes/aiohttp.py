@@ -82,6 +82,11 @@ class Probe:
         """Whether it was collected while it was open: the library closes it then."""
         return self._slots.was_dropped
 
+    @property
+    def cut_at(self) -> float | None:
+        """When closing took back what was out (`time.monotonic()`); None while it is open."""
+        return self._slots.cut_at
+
     def point_at(self, sink: Sink) -> None:
         """From here on everything goes to `sink`."""
         self.tap.sink = sink
@@ -156,6 +161,10 @@ class Probe:
         """The event loop that the connector belongs to."""
         connector = self._connector()
         return () if connector is None else (connector._loop,)
+
+    def wanted(self) -> list[str]:
+        """The hosts of those who wait or connect, in the order in which they asked."""
+        return self._slots.wanted()
 
     def hosts(self) -> list[tuple[str, int, int, int]]:
         """Each host as `name:port`: connections in use, idle, and callers without one."""

@@ -72,6 +72,8 @@ class Probe(Answers):
         self.limited = () if "_pool_holder" in asyncpg.Connection.__slots__ else _SILENT
         self.address = read.address_of(pool._connect_args, pool._connect_kwargs)
         self.is_stopped = False
+        #: When `terminate()` took back what was out (`time.monotonic()`); None if it did not.
+        self.cut_at: float | None = None
         self._settings = read.settings_of(pool)
         self._limits = (pool._maxsize, pool._maxsize, pool._minsize)
         #: Each connection's number and its pool's generation at the time, by its identity.
@@ -249,11 +251,12 @@ class Probe(Answers):
         return "idle" if is_timer and connection._aborted and holder._max_inactive_time else "error"
 
     @_quiet
-    def closed(self, identity: int, reason: str) -> None:
+    def closed(self, identity: int, reason: str, error: str = "") -> None:
         """A connection is no longer the pool's."""
         number, _ = self._book.pop(identity, (0, 0))
         if number:
             self._opened.pop(number, None)
+            self.tap.blame(number, error)
             self.tap.sink.closed(number, reason)
 
     @_quiet

@@ -3,7 +3,8 @@
 A callback that is handed to a loop runs when the loop gets to it. While it has not run, the loop
 is blocked, and what its thread does at that moment is what blocks it. After that a timer goes on
 for as long as somebody looks, so that what happens between two looks is seen too: one callback a
-second and loop.
+second and loop. Whoever looks from the loop itself, as a mounted dashboard does, sees nothing while
+it is blocked: a sentry looks for them.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from ..model.claim import LiveOwner
 from ..model.snapshot import LoopLag, StackFrame
 from .moments import named, of_frame
 from .owners import TaskOwner
+from .sentry import Sentry
 from .stacks import Stack
 
 #: From so many seconds on a loop is called blocked.
@@ -33,6 +35,9 @@ BLOCKED: Final = 0.5
 #: Seconds between two callbacks, and without a look until they end.
 PERIOD: Final = 1.0
 _WATCHED: Final = 2.5
+#: Seconds that a loop is late when the sentry looks, and between two looks at one that is late.
+_LATE: Final = 0.3
+_AGAIN: Final = 0.5
 #: Seconds for which a block is told after it ended, and remembered for incidents.
 _RECENT: Final = 60.0
 _REMEMBERED: Final = 900.0
@@ -43,6 +48,11 @@ _LOCK: Final = 0.05
 #: Functions that run a loop, and those in which one waits.
 _RUNS: Final = ("BaseEventLoop._run_once", "Runner.run", "BaseEventLoop.run_until_complete")
 _WAITS: Final = (".select", "._poll")
+
+#: Who lives on a loop, or that loop.
+Lives = LiveOwner | asyncio.AbstractEventLoop
+#: Answers who lives, by pool.
+Owners = Callable[[], Mapping[str, Iterable[Lives]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,11 @@ class _Pulse:
         loop = self.loop()
         return loop is not None and not loop.is_closed() and loop.is_running()
 
+    def is_late(self, now: float) -> bool:
+        """Whether it should have run by now."""
+        due = self._due
+        return due is not None and now - due >= _LATE
+
     def look(self, now: float) -> Block | None:
         """Goes on measuring; how it is blocked, if it is."""
         self._looked = now
@@ -104,6 +119,18 @@ class _Pulse:
             self._seen = self._blocking() or self._seen
             return self._block(now - due)
         return None
+
+    def guard(self, now: float) -> float:
+        """In the sentry's thread: what the loop does if it is late. Seconds until the next look."""
+        due = self._due
+        if due is None:
+            return PERIOD
+        if now - due < _LATE:
+            return due + _LATE - now
+        seen = self._blocking()
+        if seen and self._due == due:  # Else it went on just now.
+            self._seen = seen
+        return _AGAIN
 
     def _beat(self, due: float) -> None:
         """On the loop, where nothing may be raised and nothing may take long."""
@@ -141,21 +168,23 @@ class Loops:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` in seconds; not that of the watches, which a test may stop."""
         self._clock = clock
+        self._sentry = Sentry(self._guard)
+        self._owners: Owners = dict
         self._reset()
 
     def _reset(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._pulses: dict[int, _Pulse] = {}
-        self._searched = -PERIOD
+        self._searched = self._looked = self._watched = -PERIOD
         self._blocked: tuple[Block, ...] = ()
         #: Those that ended, oldest first.
         self._blocks: deque[Block] = deque(maxlen=_MOST_BLOCKS)
 
-    def look(self, owners: Callable[[], Mapping[str, Iterable[LiveOwner]]]) -> tuple[LoopLag, ...]:
+    def look(self, owners: Owners) -> tuple[LoopLag, ...]:
         """Loops that are blocked or were within the last minute, the latest first.
 
-        `owners` of each pool's claims; asked for once a second at most.
+        `owners` of each pool's claims, and its own loops; asked for once a second at most.
         """
         if self._pid != os.getpid():
             self._reset()  # The loops of the parent do not run here.
@@ -171,15 +200,38 @@ class Loops:
             *(block.told() for block in ended),
         )
 
-    def _look(self, owners: Callable[[], Mapping[str, Iterable[LiveOwner]]]) -> None:
-        now = self._clock()
+    def close(self) -> None:
+        """Nobody looks any more."""
+        self._sentry.end()
+
+    def _look(self, owners: Owners) -> None:
+        now, self._owners = self._clock(), owners
         if now - self._searched >= PERIOD:
             self._searched = now
             self._search(owners())
         seen = [pulse.look(now) for pulse in self._pulses.values()]
         self._blocked = tuple(block for block in seen if block is not None)
+        if now - self._looked > _WATCHED:
+            self._watched = now
+        self._looked = now
+        # One look is no watch: whoever asks once needs no thread.
+        if self._pulses and now - self._watched >= PERIOD:
+            self._sentry.keep()
 
-    def _search(self, owners: Mapping[str, Iterable[LiveOwner]]) -> None:
+    def _guard(self) -> float | None:
+        """In the sentry's thread; None once nobody watches."""
+        now = self._clock()
+        pulses = list(self._pulses.values())
+        if self._pid != os.getpid() or not pulses or now - self._looked > _WATCHED:
+            return None
+        if any(pulse.is_late(now) for pulse in pulses) and self._lock.acquire(timeout=_LOCK):
+            try:
+                self._search(self._owners())  # Who lives on it by now is not known yet.
+            finally:
+                self._lock.release()
+        return max(min(pulse.guard(now) for pulse in pulses), _LOCK)
+
+    def _search(self, owners: Mapping[str, Iterable[Lives]]) -> None:
         """Which loops there are, and whose; a known one is measured as long as it runs."""
         found = {key: pulse for key, pulse in self._pulses.items() if pulse.is_running}
         pools: dict[int, set[str]] = {}
@@ -190,8 +242,10 @@ class Loops:
                     pools.setdefault(id(loop), set()).add(pool)
                     if id(loop) not in found:
                         found[id(loop)] = _Pulse(loop, self._clock, self._blocks)
+        # An owner that has ended tells no loop, while its successor waits for the same one.
+        out = {pool for pool, each in owners.items() if any(True for _ in each)}
         for key, pulse in found.items():
-            pulse.pools = tuple(sorted(pools.get(key, ())))
+            pulse.pools = tuple(sorted(pools.get(key, set()) | (out & set(pulse.pools))))
         self._pulses = found
 
     def between(self, start: float, end: float) -> tuple[LoopLag, ...]:
@@ -205,7 +259,9 @@ class Loops:
         )
 
 
-def _loop_of(owner: LiveOwner) -> asyncio.AbstractEventLoop | None:
+def _loop_of(owner: Lives) -> asyncio.AbstractEventLoop | None:
+    if isinstance(owner, asyncio.AbstractEventLoop):
+        return None if owner.is_closed() else owner
     task = owner.task if isinstance(owner, TaskOwner) else None
     if task is None or task.done():
         return None

@@ -47,14 +47,15 @@ class _Mortal:
 
     def end(self, _: object = None) -> None:
         """Called by the garbage collector, or in a thread that ends: never raises."""
-        try:
-            if self._ends is None:
-                self._ends = ends = {id(monotonic): monotonic()}
-                for whose, clock in _clocks:
-                    if whose() is not None:
-                        ends[id(clock)] = clock()
-        except Exception:  # noqa: S110 -- a clock that fails: then only a look tells
-            pass
+        if self._ends is not None:
+            return
+        self._ends = ends = {id(monotonic): monotonic()}
+        for whose, clock in _clocks:
+            try:
+                if whose() is not None:
+                    ends[id(clock)] = clock()
+            except Exception:  # noqa: S110 -- a clock that fails: only a look tells
+                pass
 
     def ended_at(self, clock: Clock) -> float | None:
         """When it ended by `clock`; None while it lives, and where the moment was not seen."""

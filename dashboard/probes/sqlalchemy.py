@@ -17,15 +17,15 @@ from sqlalchemy.pool import Pool, StaticPool
 from ..model.claim import PHASES, REF, Claim, Connection
 from ..model.ports import Sink
 from . import _sqlalchemy_facts as facts
+from . import _sqlalchemy_failures as failures
 from ._sqlalchemy_events import Events, guarded
-from ._sqlalchemy_hooks import overrides, trim, why_failed
+from ._sqlalchemy_hooks import overrides
 from ._sqlalchemy_statements import Statements
 from ._sqlalchemy_static import Fairies
 from .swap import restore, swap
 from .tap import Tap
 
 LIBRARY: Final = "sqlalchemy"
-
 #: A probe that failed so often is in the way.
 _STRIKES: Final = 10
 _log: Final = logging.getLogger("dashboard")
@@ -94,6 +94,7 @@ class Probe:
             restore(pool)
             self.events.remove(pool)
         self.statements.stop()
+        facts.unmark(self.records)
 
     def settings(self) -> Mapping[str, object]:
         """Options of `create_engine`, as they are in force."""
@@ -176,8 +177,8 @@ class Probe:
     @guarded("failed")
     def failed(self, claim: Claim, error: BaseException) -> None:
         """The host's own exception passes through here on its way."""
-        trim(error)
-        self.tap.sink.failed(claim, why_failed(error), type(error).__name__)
+        failures.trim(error)
+        self.tap.sink.failed(claim, failures.why_failed(error), type(error).__name__)
 
     def got(self, claim: Claim, record: Any, pool: Pool) -> None:
         """The slow way in, for every sink and every generation of the pool."""

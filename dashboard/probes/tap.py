@@ -31,3 +31,10 @@ class Tap:
             claim = new_claim(sink.now(), NOWHERE, NOBODY, None)
         sink.asked(claim)
         return claim
+
+    def blame(self, connection: int, error: str) -> None:
+        """What ends a connection that is about to be closed; an empty one is none."""
+        live = self.sink.live
+        facts = live.connections.get(connection) if error and live is not None else None
+        if facts is not None:
+            facts.error = error

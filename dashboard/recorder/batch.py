@@ -23,6 +23,7 @@ from ..model.claim import (
     LiveOwner,
     Use,
 )
+from .connections import Connections
 from .ledger import WIDTH
 from .trace import Trace
 
@@ -80,19 +81,23 @@ class Batch:
         """One claim, as it was."""
         return self._rows[place * WIDTH : (place + 1) * WIDTH]
 
-    def enter(self, trace: Trace, connections: int) -> Packed:
+    def enter(self, trace: Trace, known: Connections) -> Packed:
         """Append to the trace; answer its columns of sites, waits and holds.
 
-        `connections`: how many the pool has opened; only the low 16 bits of a number are kept.
+        `known`: of more connections only the low 16 bits of a number are kept.
         """
         rows, end, count = self._rows, self._end, len(self)
         holds = list(map(sub, self.ends, self.gots))
         idents = [owner.ident for owner in rows[OWNER:end:WIDTH]]
         numbers = [each.number for each in rows[CONNECTION:end:WIDTH]]
-        if connections > _MOST_NUMBERS:
+        hosts = bytes(count)
+        if known.has_hosts:
+            names = (each.host for each in rows[CONNECTION:end:WIDTH])
+            hosts = bytes(map(trace.hosts.__getitem__, names))
+        if known.numbered > _MOST_NUMBERS:
             numbers = [number & _MOST_NUMBERS for number in numbers]
         _, waits, packed_holds, sites, *_ = trace.extend(
-            count, self.asks, self.waits, holds, self.indexes, idents, numbers, bytes(count)
+            count, self.asks, self.waits, holds, self.indexes, idents, numbers, hosts, bytes(count)
         )
         return Packed(sites, waits, packed_holds)
 

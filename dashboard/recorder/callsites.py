@@ -17,7 +17,7 @@ _AGE: Final = 302_400.0
 class Uses:
     """What the holders of one site did, of those that ran a statement and came back."""
 
-    __slots__ = ("busy", "holds", "quiet", "statements")
+    __slots__ = ("busy", "handed_on", "holds", "looked", "quiet", "statements")
 
     def __init__(self) -> None:
         """Nothing yet."""
@@ -26,6 +26,8 @@ class Uses:
         #: Their holds by bucket, and the longest times without a statement.
         self.holds: Counter[int] = Counter()
         self.quiet: Counter[int] = Counter()
+        #: Of how many it was asked whether somebody else had taken over, and of how many it is so.
+        self.looked = self.handed_on = 0
 
 
 class SiteTally:

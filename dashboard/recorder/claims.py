@@ -86,7 +86,7 @@ def _of_claim(record: PoolRecord, claim: Claim, wall: Wall) -> Passage:
         ended=None if ended is None else _when(ended, wall),
         owner=owner(claim[OWNER]),
         request=request_of(claim),
-        connection=None if connection is None else connection.number,
+        connection=None if connection is None else connection.number or None,
         backend_pid=None if connection is None else connection.backend_pid,
         host=None if connection is None else connection.host,
         expected_hold=None if setting is None else setting.expected_hold,

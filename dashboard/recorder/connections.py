@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
-from ..model.claim import Claim, Connection
+from ..model.claim import CONNECTION, USE, Claim, Connection
 
 _RARE: Final = 1000
 
@@ -36,6 +36,8 @@ class Connections:
         self.peak = 0
         self.peak_at: float | None = None
         self.numbered = self.created_count = self.detached_count = 0
+        #: Whether a connection ever told its host: the pool serves several.
+        self.has_hosts = False
         self.closed_by: Counter[str] = Counter()
 
     def note_peak(self) -> None:
@@ -66,6 +68,7 @@ class Connections:
         self.numbered += 1
         facts.number = self.numbered
         facts.slot = connection
+        self.has_hosts = self.has_hosts or facts.host is not None
         self.connections[connection] = facts
 
     def closed(self, connection: int, reason: str, *, keeps_slot: bool = False) -> None:
@@ -76,9 +79,17 @@ class Connections:
         now = self.now()
         if facts is not None and facts.backend_pid:
             self.former.append((facts.backend_pid, now))
+        if facts is not None and reason == "error":
+            facts.statements = self._statements_of(facts)
         self._note(now, "ConnectionClosed", number, reason, facts)
         if keeps_slot:
             self._keep_slot(connection)
+
+    def _statements_of(self, facts: Connection) -> int | None:
+        """How many whoever has it ran on it, the failed one included; seldom asked for."""
+        claim = next((each for each in [*self.open.values()] if each[CONNECTION] is facts), None)
+        use = None if claim is None else claim[USE]
+        return None if use is None else use.statements
 
     def detached(self, connection: int, *, keeps_slot: bool = False) -> None:
         """The caller keeps the connection."""

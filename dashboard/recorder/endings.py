@@ -18,6 +18,8 @@ class Endings:
         #: By the owner's number: when it was seen alive, and when it is said to have ended.
         self._alive: dict[int, float] = {}
         self._ended: dict[int, float] = {}
+        #: Those of which nobody saw when.
+        self._unseen: set[int] = set()
 
     def look(self, claims: Iterable[Claim], now: float) -> None:
         """Note who lives. For an owner that has ended unseen: the last that is known of it."""
@@ -30,6 +32,7 @@ class Endings:
             else:
                 ended[owner.ident] = max(ended.get(owner.ident, 0.0), self._end(claim))
         self._alive, self._ended = alive, ended
+        self._unseen &= ended.keys()
 
     def _end(self, claim: Claim) -> float:
         owner: LiveOwner = claim[OWNER]
@@ -38,12 +41,17 @@ class Endings:
             known = owner.ended_at(self._clock)
         if known is None:
             known = max(_last_sign(claim), self._alive.get(owner.ident, 0.0))
+            self._unseen.add(owner.ident)
         return known
 
     def ended_for(self, claim: Claim, now: float) -> float | None:
         """Seconds since the owner ended; None while it lives, or when it did not matter yet."""
         ended = self._ended.get(claim[OWNER].ident)
         return None if ended is None else max(0.0, now - ended)
+
+    def was_seen(self, claim: Claim) -> bool:
+        """Whether that is exact; else it ended after that time, and nobody saw when."""
+        return claim[OWNER].ident not in self._unseen
 
     def was_handed_over(self, claim: Claim) -> bool:
         """Whether the owner only fetched the connection for somebody else."""

@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ..model.claim import ASKED, GOT, OWNER, SITE, USE, Claim, LiveOwner, Use
+from ..model.claim import ASKED, GOT, SITE, Claim, user_of
 from .trace import Rows
 
 #: Times of the trace are sums of durations: they are known to this many seconds.
 _EPSILON: Final = 2e-6
 #: What has ended since the last look if nothing has.
-NO_ROWS: Final = Rows._make(array(code) for code in "dddHIHB")
+NO_ROWS: Final = Rows._make(array(code) for code in "dddHIHBB")
 #: Owner and time of asking: by which a request is known again when it has ended.
 Key = tuple[int, float]
 
@@ -120,6 +120,4 @@ class Scene(NamedTuple):
 
 def holder(claim: Claim) -> int:
     """The number of the one that uses the connection: not always the one that asked for it."""
-    use: Use | None = claim[USE]
-    user: LiveOwner = use.user if use is not None and use.user is not None else claim[OWNER]
-    return user.ident
+    return user_of(claim).ident

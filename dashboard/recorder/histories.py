@@ -52,6 +52,13 @@ def of(
     )
 
 
+def used(record: PoolRecord, now: float, seconds: float) -> tuple[float, list[int]]:
+    """Connections out at the end of each step of the last `seconds`, and the length of a step."""
+    counters = record.past.seconds if is_fine(seconds, 0.0) else record.past.minutes
+    steps = min(max(1, int(seconds / counters.step)), counters.length)
+    return counters.step, _Series(record, counters, now, steps, 0).used()
+
+
 class _Series:
     """Counts of each step; what has not ended yet is added from the ledger.
 

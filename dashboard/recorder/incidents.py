@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..model.claim import ASKED, OWNER, Claim
 from ..model.ports import Facts
-from .freezing import Doing, Frozen
+from .freezing import Doing, Frozen, InUse
 
 if TYPE_CHECKING:
     from .pool import PoolRecord
@@ -136,6 +136,11 @@ def nobody_looks(_: Sequence[object]) -> tuple[()]:
     return ()
 
 
+def nobody_knows(_: int) -> str:
+    """Nothing is known of what keeps a connection in use."""
+    return ""
+
+
 class BlackBox:
     """Writes the episodes of one pool. No method waits or raises."""
 
@@ -145,6 +150,8 @@ class BlackBox:
         self._shelf = shelf
         #: Notes what owners do at this moment.
         self.doing: Doing = nobody_looks
+        #: Answers what keeps a connection in use without a statement.
+        self.in_use: InUse = nobody_knows
         self.reset()
 
     def reset(self) -> None:
@@ -210,18 +217,21 @@ class BlackBox:
             episode.last = self._record.now()
             if cause == "timeout" != episode.cause:
                 # The first who gives up is the better moment for the picture.
-                episode.frozen, episode.kept = Frozen(self._record, self.doing), None
+                episode.frozen, episode.kept = self._freeze(), None
                 episode.cause, episode.waited = cause, waited
         finally:
             self._lock.release()
 
     def _begin(self, cause: str, waited: float | None) -> None:
-        frozen = Frozen(self._record, self.doing)
+        frozen = self._freeze()
         name = self._shelf.free(name_of(frozen.name, frozen.wall))
         episode = Episode(self, cause, frozen, name)
         episode.waited = waited
         self._open = episode
         self._shelf.add(episode)
+
+    def _freeze(self) -> Frozen:
+        return Frozen(self._record, self.doing, self.in_use)
 
     def _end(self, episode: Episode) -> None:
         episode.is_over = True

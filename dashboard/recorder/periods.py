@@ -1,16 +1,28 @@
 """A pool's record between two moments of its clock."""
 
 from collections.abc import Sequence
+from math import ceil, floor
 
 from ..model.claim import GOT
-from ..model.distribution import Distribution
+from ..model.distribution import EMPTY, Distribution
 from ..model.period import Period
 from .history import TEN, Past, levels
 from .pool import PoolRecord
 
 
-def of(record: PoolRecord, now: float, start: float, end: float, offset: float) -> Period:
-    """`start` and `end` by the record's clock; `offset` makes UNIX times of them."""
+def of(
+    record: PoolRecord,
+    now: float,
+    start: float,
+    end: float,
+    offset: float,
+    *,
+    border: float | None = None,
+) -> Period:
+    """`start` and `end` by the record's clock; `offset` makes UNIX times of them.
+
+    Distributions reach up to a step beyond, but not across `border`, one of the two.
+    """
     past = record.past
     series = _Series(past, now, start)
     up = series.all("got")
@@ -23,17 +35,24 @@ def of(record: PoolRecord, now: float, start: float, end: float, offset: float) 
     return Period(
         start=start + offset,
         end=end + offset,
-        wait_time=_measured(past, "wait", now, start, end),
-        use_time=_measured(past, "use", now, start, end),
+        wait_time=_measured(past, "wait", now, start, end, border=border),
+        use_time=_measured(past, "use", now, start, end, border=border),
         checkouts=sum(series.between(up, start, end)),
         timeouts=sum(series.between(series.all("timeouts"), start, end)),
         used=sum(inside) / len(inside) if inside else None,
     )
 
 
-def _measured(past: Past, name: str, now: float, start: float, end: float) -> Distribution:
+def _measured(
+    past: Past, name: str, now: float, start: float, end: float, *, border: float | None
+) -> Distribution:
     source = past.fine if now - start <= past.fine[name].length * TEN else past.coarse
-    return source[name].between(start, end)
+    step = source[name].step
+    if border == start:
+        start = ceil(start / step) * step
+    elif border == end:
+        end = floor(end / step) * step
+    return source[name].between(start, end) if start < end else EMPTY
 
 
 class _Series:

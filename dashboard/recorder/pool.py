@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from ..model.claim import ASKED, GOT, OWNER, REASON, RETURNED, SITE, Claim
+from ..model.claim import ASKED, CONNECTION, GOT, OWNER, REASON, RETURNED, SITE, Claim, Connection
 from ..model.distribution import buckets_of
 from . import uses
 from .batch import Batch
@@ -72,8 +72,8 @@ class PoolRecord:
         self.failures: Counter[str] = Counter()
         self.last_timeout: float | None = None
         self.lost: deque[Claim] = deque(maxlen=_LOST)
-        #: The last connections that were closed: when, why, number, when it was opened.
-        self.closings: deque[tuple[float, str, int, float | None]] = deque(maxlen=_CLOSED)
+        #: The last connections that were closed: when, why, number, and what is known of it.
+        self.closings: deque[tuple[float, str, int, Connection | None]] = deque(maxlen=_CLOSED)
         #: Histograms since the watch began: wait, use, create and every phase.
         self.lifetime: dict[str, Counter[int]] = {}
         self._tallies = Tallies(self.past, self.sites, self.lifetime)
@@ -153,7 +153,7 @@ class PoolRecord:
 
     def _fold_batch(self, batch: Batch) -> None:
         count = len(batch)
-        packed = batch.enter(self.trace, self.ledger.numbered)
+        packed = batch.enter(self.trace, self.ledger)
         self.checkins += count
         # Adopted claims have site 0: nobody saw them ask.
         own = count if all(batch.indexes) else count - batch.indexes.count(0)
@@ -170,7 +170,7 @@ class PoolRecord:
         if has_lost:
             self._note_lost(batch)
         if has_lost or self.ledger.has_uses:
-            uses.enter(batch, self.sites)
+            uses.enter(batch, self.sites, self.now)
             self.nestings.note(batch, self.checkins + self.failures.total() - count)
         if batch.ends[-1] - gots[0] > self.comebacks.least:
             self.comebacks.look(batch, self.sites)
@@ -217,8 +217,9 @@ class PoolRecord:
             self.feed.add(at, self.name, "CheckoutFailed", True, claim)  # noqa: FBT003
             outcome = OUTCOMES.index(reason)
             owner = claim[OWNER].ident
-            row = ([asked], [at - asked], [0.0], [site.index], [owner], [0], [outcome])
-            self.trace.extend(1, *row)
+            host = self.trace.hosts[getattr(claim[CONNECTION], "host", None)]
+            row = (asked, at - asked, 0.0, site.index, owner, 0, host, outcome)
+            self.trace.extend(1, *([each] for each in row))
 
     def _feed_returned(self, batch: Batch, first_asked: float) -> None:
         """A few for display, and all that waited long or were lost."""
@@ -262,8 +263,7 @@ class PoolRecord:
                 self.past.count("created", [at])
             elif what == "ConnectionClosed":
                 self.past.count("closed", [at])
-                born = None if facts is None else facts.born
-                self.closings.append((at, reason or "", number, born))
+                self.closings.append((at, reason or "", number, facts))
             is_kept = reason == "error" or what.startswith("Pool")
             self.feed.add(at, self.name, what, is_kept, None, number, reason, facts)
 

@@ -17,6 +17,7 @@ from ..model.claim import (
     Claim,
     LiveOwner,
     Use,
+    actor_of,
     is_unreferenced,
     quiet_for,
     request_of,
@@ -75,6 +76,7 @@ class Portraits:
             in_statement=None if running is None else max(0.0, self._now - running),
             user=None if use is None or use.user is None else owner(use.user),
             owner_ended_for=sight.endings.ended_for(claim, self._now),
+            owner_end_seen=sight.endings.was_seen(claim),
             handed_over=sight.endings.was_handed_over(claim),
             in_use_by=sight.in_use_by(lease),
             beside=() if is_retired else sight.beside(claim),
@@ -94,10 +96,10 @@ class Portraits:
         )
 
     def _doing_now(self, claim: Claim) -> tuple[StackFrame, ...]:
-        """A look at the owner costs more than the rest: only for what is held for long."""
+        """A look at whoever uses it costs more than the rest: only for what is held for long."""
         if self._doing is None or self._now - claim[GOT] < _LONG:
             return ()
-        return tuple(StackFrame(*frame) for frame in self._doing(claim[OWNER]))
+        return tuple(StackFrame(*frame) for frame in self._doing(actor_of(claim)))
 
     def waiter(self, claim: Claim) -> Waiter:
         """One in the queue."""

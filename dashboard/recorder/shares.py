@@ -60,6 +60,7 @@ def _stats(
         busy_time=uses.busy,
         came_back=tally.came_back,
         nested=nested,
+        handed_on=uses.handed_on / uses.looked if uses.looked else 0.0,
     )
 
 

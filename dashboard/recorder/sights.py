@@ -1,7 +1,7 @@
 """The claims of a pool that wait and hold at one instant, and what is known around them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ..model.claim import ASKED, CONNECTION, SITE, Claim, quiet_for
 from ..model.ports import Facts
@@ -22,7 +22,7 @@ class Sight:
     def __init__(self, record: PoolRecord, facts: Facts, now: float) -> None:
         """`now` by the record's clock. What has ended must have been folded."""
         ledger = record.ledger
-        self._ledger = ledger
+        self._ledger: Any = ledger
         self._facts = facts
         #: By lease.
         self.held = dict(ledger.open)
@@ -50,8 +50,8 @@ class Sight:
 
     def in_use_by(self, lease: int) -> str:
         """What keeps a connection in use without statements; a probe that fails says nothing."""
-        if not self.is_live:
-            return ""
+        if not self.is_live:  # It was asked when the picture was frozen.
+            return str(self._ledger.in_use.get(lease, ""))
         try:
             return self._facts.in_use_by(lease)
         except Exception as error:

@@ -11,8 +11,8 @@ from .history import TEN, Past
 _BUCKET: Final = 0xFFFF
 #: Batches that wait to be counted: 4,096 checkouts, which a reader counts in 3 ms.
 _MOST: Final = 16
-#: Steps that are counted before their counts are spread.
-_STEPS: Final = 3
+#: Steps that are counted before their counts are spread: a minute, for which 300 words each wait.
+_STEPS: Final = 6
 
 Words = tuple[int, ...]
 
@@ -45,8 +45,9 @@ class Tallies:
         """Take a batch; `first` is the first time in it at which one was got."""
         step = int(batch.ends[-1] // TEN)
         if first < step * TEN:
-            _count_each(self._waits, batch.gots, words(packed.sites, packed.waits))
-            _count_each(self._holds, batch.ends, words(packed.sites, packed.holds))
+            count = _count_halves if first >= (step - 1) * TEN else _count_each
+            count(self._waits, batch.gots, words(packed.sites, packed.waits))
+            count(self._holds, batch.ends, words(packed.sites, packed.holds))
             return
         self._waiting.append((step, packed))
         if len(self._waiting) > _MOST:
@@ -99,8 +100,17 @@ def _of(table: dict[int, Counter[int]], step: int) -> Counter[int]:
     return counts
 
 
+def _count_halves(table: dict[int, Counter[int]], times: list[float], words: Words) -> None:
+    """Of a batch that reaches over two steps, as most do that reach over any."""
+    step = int(max(times) // TEN)
+    border = step * TEN
+    pairs = list(zip(times, words, strict=True))
+    _of(table, step - 1).update([word for time, word in pairs if time < border])
+    _of(table, step).update([word for time, word in pairs if time >= border])
+
+
 def _count_each(table: dict[int, Counter[int]], times: list[float], words: Words) -> None:
-    """Of a batch that reaches over several steps: each word belongs to the step of its time."""
+    """Of a batch that reaches over many steps: each word belongs to the step of its time."""
     pairs = Counter(zip(map(TEN.__rfloordiv__, times), words, strict=True))
     for (step, word), count in pairs.items():
         _of(table, int(step))[word] += count

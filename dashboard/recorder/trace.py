@@ -1,4 +1,4 @@
-"""The last requests of a pool in columns, 31 bytes each: what the what-if replays.
+"""The last requests of a pool in columns, 32 bytes each: what the what-if replays.
 
 Rows are in the order in which requests ended.
 """
@@ -22,6 +22,7 @@ _COLUMNS: Final = {
     "site": "H",
     "owner": "I",
     "connection": "H",
+    "host": "B",
     "outcome": "B",
 }
 #: Rows of a chunk at the least, as long as more come.
@@ -29,6 +30,8 @@ _CHUNK: Final = 256
 #: Bytes of one row over all columns, with its share of what a chunk takes.
 ROW: Final = sum(array(code).itemsize for code in _COLUMNS.values()) + 2
 
+#: Hosts that are told apart; further ones share the number behind them.
+MOST_HOSTS: Final = 254
 #: Outcomes by their number in the column.
 OUTCOMES: Final = ("returned", "timeout", "pool_closed", "connection_error", "cancelled")
 
@@ -38,7 +41,7 @@ class Request:
     """One row. `wait` is asked to got, or to the failure; `hold` is None for a failed one.
 
     `owner` tells tasks and threads apart, 32 bits of their identity; `connection` is its number
-    in the pool (1, 2, 3 …, modulo 65,536).
+    in the pool (1, 2, 3 …, modulo 65,536); `host` that of `Hosts`, 0 where a pool has but one.
     """
 
     asked: float
@@ -48,6 +51,7 @@ class Request:
     owner: int
     connection: int
     outcome: str
+    host: int = 0
 
 
 class Rows(NamedTuple):
@@ -59,7 +63,23 @@ class Rows(NamedTuple):
     site: "array[int]"
     owner: "array[int]"
     connection: "array[int]"
+    host: "array[int]"
     outcome: "array[int]"
+
+
+class Hosts(dict[str | None, int]):
+    """Numbers of hosts in the order in which they were first met; None, an unknown one, is 0."""
+
+    def __init__(self) -> None:
+        """Nothing but the unknown."""
+        super().__init__({None: 0})
+
+    def __missing__(self, name: str | None) -> int:
+        """Called once for each host, and each time for those that are too many."""
+        if len(self) > MOST_HOSTS:
+            return MOST_HOSTS + 1
+        number = self[name] = len(self)
+        return number
 
 
 class Trace:
@@ -72,6 +92,7 @@ class Trace:
     def __init__(self, most: int = MOST) -> None:
         """Keep at most `most` rows."""
         self._most = most
+        self.hosts = Hosts()
         self._chunks: deque[tuple[bytes, ...]] = deque()
         #: Rows in all chunks; of the oldest chunk some may be beyond `most`.
         self._count = 0
@@ -86,7 +107,7 @@ class Trace:
         return self._count * ROW
 
     def extend(self, count: int, *columns: Sequence[float]) -> tuple[bytes, ...]:
-        """Append `count` rows, given as columns in the order of `Request`; the oldest go.
+        """Append `count` rows, given as columns in the order of `Rows`; the oldest go.
 
         Answers the packed columns: one call of `pack` takes 100 instructions a value, an array
         that is made of a list 260.
@@ -138,9 +159,9 @@ class Trace:
     def __iter__(self) -> Iterator[Request]:
         """Rows, oldest first; over a copy, so that recording goes on."""
         rows: Any = zip(*self.newest(self._most), strict=True)
-        for asked, wait, hold, site, owner, connection, outcome in rows:
+        for asked, wait, hold, site, owner, connection, host, outcome in rows:
             held = None if outcome else hold
-            yield Request(asked, wait, held, site, owner, connection, OUTCOMES[outcome])
+            yield Request(asked, wait, held, site, owner, connection, OUTCOMES[outcome], host)
 
 
 def _length(chunk: tuple[bytes, ...]) -> int:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
-from time import time
 from typing import Final
 from urllib.parse import urlencode
 
@@ -17,21 +15,23 @@ from starlette.routing import Route
 
 from ..analysis import budget
 from ..analysis.what_else import QUESTIONS
+from ..analysis.words import line
 from ..model.errors import DashboardError
 from ..model.findings import Advice
 from ..model.limits import ServerLimit
-from ..model.period import Period
 from ..model.ports import Reading
 from ..model.snapshot import Snapshot
 from . import format as fmt
 from .aside import aside
-from .comparing import compare
+from .comparing import Compared, compared, objects
+from .entered import FIELDS, Field, limit_of, query_of
 from .frame import Frame, element_id, frame_for
 from .rendering import error_page, render
 from .shapes import json_response, plain
 from .whatif import Outlook
 
 _PARTS: Final = {"": "advice.html", "list": "advice/list.html"}
+_LINES: Final = 30
 _LEVELS: Final = {"critical": "bad", "warning": "wait", "info": "mute"}
 
 
@@ -42,16 +42,6 @@ class Item:
     advice: Advice
     level: str
     key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A pool before and after a mark; `figures` are pairs of texts."""
-
-    time: str
-    mark: str
-    pool: str
-    figures: tuple[tuple[str, str], ...]
 
 
 class View:
@@ -66,12 +56,14 @@ class View:
         question: str,
         server: ServerLimit,
         about: str = "",
+        site: str = "",
     ) -> None:
         """`chosen` is the pool whose sizes are predicted, `size` the one that is shown.
 
         `question` is one of `QUESTIONS`, empty for nothing but the size; `about` the one pool
-        that advice is wanted of, empty for all.
+        that advice is wanted of, empty for all; `site` the line that a question is about.
         """
+        self.site = site
         self.server, self.question = server, question
         self.about = about
         self.questions = QUESTIONS
@@ -135,7 +127,7 @@ class View:
         if pool is None:
             return None
         prediction = (
-            self._reading.what_else(self.chosen, self.question, server=self.server)
+            self._reading.what_else(self.chosen, self.question, site=self.site, server=self.server)
             if self.question
             else self._reading.whatif(self.chosen)
         )
@@ -151,8 +143,16 @@ class View:
     @property
     def action(self) -> str:
         """The address that links of the card lead to."""
-        asked = {"question": self.question} if self.question else {}
-        return self._address(pool=self.chosen, **asked)
+        asked = {"question": self.question, "site": self.site}
+        return self._address(pool=self.chosen, **{k: v for k, v in asked.items() if v})
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """Lines of the chosen pool that a question may be about, the busiest first."""
+        pool = self._pools.get(self.chosen)
+        if pool is None or self.question != "release":
+            return ()
+        return [line(each.call_site) for each in pool.call_sites if each.statements][:_LINES]
 
     def part(self, name: str) -> str:
         """The address of a fragment, with what was entered."""
@@ -161,25 +161,33 @@ class View:
     def _address(self, **query: str) -> str:
         if self.about:
             query["about"] = self.about
-        most = self.server.max_connections
-        entered = {} if most is None else {"max_connections": str(most)}
-        if self.server.workers > 1:
-            entered["workers"] = str(self.server.workers)
-        return "?" + urlencode(query | entered, errors="backslashreplace")
+        return "?" + urlencode(query | self.entered, errors="backslashreplace")
+
+    @property
+    def without(self) -> str:
+        """The address that forgets what was entered."""
+        kept = {
+            "pool": self.chosen,
+            "question": self.question,
+            "about": self.about,
+            "site": self.site,
+        }
+        return "?" + urlencode({name: value for name, value in kept.items() if value})
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """What may be entered of server and callers."""
+        return FIELDS
+
+    @cached_property
+    def entered(self) -> dict[str, str]:
+        """What was."""
+        return query_of(self.server)
 
     @cached_property
     def comparisons(self) -> tuple[Compared, ...]:
-        """Each of the last marks, for every pool that did something on both sides."""
-        now = self._frame.now
-        return tuple(
-            Compared(
-                f"{datetime.fromtimestamp(each.mark.at, now.tzinfo):%H:%M:%S}",
-                each.mark.text,
-                each.pool,
-                tuple(zip(_figures(each.before), _figures(each.after), strict=True)),
-            )
-            for each in compare(self._reading, self._pools, now.timestamp())
-        )
+        """Each of the last marks and changes, for every pool that did something on both sides."""
+        return compared(self._reading.comparisons(), self._frame.now.tzinfo)
 
 
 def budgets(snapshot: Snapshot, entered: ServerLimit) -> tuple[budget.Budget, ...]:
@@ -189,16 +197,6 @@ def budgets(snapshot: Snapshot, entered: ServerLimit) -> tuple[budget.Budget, ..
         ours = sum(pool.count for pool in pools if pool.backend == "PostgreSQL")
         limit = limit.told_by(activity, min(ours, activity.used))
     return budget.of(pools, limit)
-
-
-def _figures(period: Period) -> tuple[str, ...]:
-    return (
-        str(fmt.duration(period.wait_time.percentile(95))),
-        str(fmt.duration(period.use_time.percentile(95))),
-        fmt.NOTHING if period.used is None else f"{period.used:.1f}",
-        fmt.rate(period.checkouts / period.seconds),
-        fmt.count(period.timeouts),
-    )
 
 
 def routes(reading: Reading) -> list[Route]:
@@ -215,13 +213,13 @@ def routes(reading: Reading) -> list[Route]:
 
     def all_budgets(request: Request) -> object:
         try:
-            entered = server_of(request)
+            entered = limit_of(request.query_params)
         except ValueError as error:
             raise HTTPException(400, f"{error}") from error
         return [_budget(each) for each in budgets(reading.snapshot(), entered)]
 
     def all_comparisons(_: Request) -> object:
-        return list(compare(reading, reading.snapshot().pools, time()))
+        return objects(reading.comparisons())
 
     def all_collecting(_: Request) -> object:
         return [{"pool": name, "text": text} for name, text in reading.collecting().items()]
@@ -246,25 +244,21 @@ def _budget(found: budget.Budget) -> dict[str, object]:
     }
 
 
-def server_of(request: Request) -> ServerLimit:
-    """What somebody entered about the server; ValueError for what cannot be."""
-    most, workers = (request.query_params.get(name, "") for name in ("max_connections", "workers"))
-    return ServerLimit(
-        max_connections=int(most) if most else None, workers=int(workers) if workers else 1
-    )
-
-
 def _page(request: Request, reading: Reading) -> Response:
     part = request.query_params.get("part", "")
     template = _PARTS.get(part)
     if template is None:
         return error_page(request, 404, "No such part", f"This page has no part called {part!r}.")
     frame = frame_for(request, reading, "advice", reading.suspects())
-    chosen, size, question, about = (
-        request.query_params.get(name, "") for name in ("pool", "size", "question", "about")
+    chosen, size, question, about, site = (
+        request.query_params.get(name, "") for name in ("pool", "size", "question", "about", "site")
     )
     try:
-        view = View(reading, frame, chosen, size, question, server_of(request), about)
+        entered = limit_of(request.query_params)
+    except ValueError as error:
+        return error_page(request, 400, "That is no limit", f"{error}")
+    try:
+        view = View(reading, frame, chosen, size, question, entered, about, site)
         return render(template, frame, view=view)
     except (DashboardError, ValueError) as error:
         return error_page(request, 400, "That cannot be predicted", f"{error}")

@@ -11,15 +11,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..analysis import crossing, deadlock
+from ..analysis.formerly import BEFORE
 from ..model.errors import DashboardError
-from ..model.limits import ServerLimit
 from ..model.ports import Reading
 from ..model.snapshot import PoolSnapshot
 from ..model.whatif import Prediction
 from . import incident_json
 from .aside import aside
+from .entered import limit_of
 from .frame import DEFAULT_RANGE, RANGES
 from .moment import moment_of
+from .past import then, with_holders
 from .shapes import json_response, plain, pool_detail, pool_row
 
 #: Steps of a history at most, columns of a heatmap, and the seconds that lanes go back.
@@ -67,7 +69,18 @@ class Api:
             raise unknown_pool(self.reading, name)
         history = self.reading.history(name, seconds, POINTS, until_of(request))
         detail = pool_detail(pool, self.reading.source)
-        return json_response({**detail, "history": plain(history), **self._more(request, name)})
+        more = {**self._then(request, pool), **self._more(request, name)}
+        return json_response({**detail, "history": plain(history), **more})
+
+    def _then(self, request: Request, pool: PoolSnapshot) -> dict[str, object]:
+        """What is known of the moment that `?at=` names."""
+        at = moment_of(request, datetime.now(UTC).astimezone())
+        if at is None:
+            return {}
+        recent = self.reading.history(pool.name, BEFORE, round(BEFORE), at.timestamp())
+        suspects = self.reading.suspects()
+        found = then(self.reading, pool, recent, at, suspects)
+        return {"then": with_holders(found, self.reading, at, suspects).as_json(at)}
 
     def _more(self, request: Request, name: str) -> dict[str, object]:
         """What `?with=lanes,heat` adds; left out otherwise, because it is large."""
@@ -105,12 +118,17 @@ class Api:
             sizes = None if given is None else [int(size) for size in given.split(",")]
             timeout = request.query_params.get("timeout")
             hold = float(request.query_params.get("hold", "1"))
+            per_host = request.query_params.get("limit_per_host")
             question = request.query_params.get("question")
             if question is not None:
                 prediction = self._what_else(request, name, question, sizes)
             else:
                 prediction = self.reading.whatif(
-                    name, sizes, None if timeout is None else float(timeout), hold
+                    name,
+                    sizes,
+                    None if timeout is None else float(timeout),
+                    hold,
+                    None if per_host is None else int(per_host),
                 )
         except (ValueError, DashboardError) as error:
             detail = f"sizes takes numbers such as 5,10; timeout and hold one each: {error}"
@@ -124,15 +142,16 @@ class Api:
     ) -> Prediction | None:
         """`?question=release&site=shop/chat.py:88`, `?question=workers&workers=4`."""
         given = request.query_params
-        most, workers = given.get("max_connections"), given.get("workers")
-        server = ServerLimit(
-            max_connections=int(most) if most else None, workers=int(workers) if workers else 1
-        )
-        return self.reading.what_else(name, question, sizes, given.get("site", ""), server)
+        site, server = given.get("site", ""), limit_of(given)
+        return self.reading.what_else(name, question, sizes, site, server)
 
-    def advice(self, _: Request) -> Response:
-        """Changes worth making."""
-        return json_response(plain(self.reading.advice()))
+    def advice(self, request: Request) -> Response:
+        """Changes worth making, with what somebody knows: `?max_connections=100&deadline=10`."""
+        try:
+            entered = limit_of(request.query_params)
+        except ValueError as error:
+            raise HTTPException(400, f"{error}") from error
+        return json_response(plain(self.reading.advice(entered)))
 
     def deadlocks(self, _: Request) -> Response:
         """Circular waits, with who holds and who waits."""

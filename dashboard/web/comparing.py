@@ -1,49 +1,87 @@
-"""What pools did before and after each of the application's marks."""
+"""Pools before and after each mark: for the page, the API and the report."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime, tzinfo
 
-from ..model.history import Mark
+from ..analysis.comparing import change, gave_up, predicted, predicted_share, sentences, waited
+from ..model.comparison import Comparison
 from ..model.period import Period
-from ..model.ports import Reading
-from ..model.snapshot import PoolSnapshot
-
-#: Marks that are compared, and the seconds on each side of one: at least, at most.
-_MARKS: Final = 3
-_SHORTEST: Final = 20.0
-_LONGEST: Final = 900.0
-_REACH: Final = 21600.0
+from . import format as fmt
+from .frame import element_id
+from .markdown import code
+from .shapes import plain
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """A pool on both sides of a mark, for the same length of time."""
+class Compared:
+    """One comparison; `rows` are a name, before, predicted, measured; `key` stays over swaps."""
 
-    mark: Mark
+    time: str
+    mark: str
     pool: str
-    before: Period
-    after: Period
+    changed: tuple[str, ...]
+    sentences: tuple[str, ...]
+    rows: tuple[tuple[str, str, str, str], ...]
+    key: str
 
 
-def compare(
-    reading: Reading, pools: Mapping[str, PoolSnapshot], now: float
-) -> Iterator[Comparison]:
-    """Each of the last marks, for every pool that did something on both sides; `now` as UNIX."""
-    for mark in _marks(reading, pools):
-        for name in sorted(pools):
-            since = pools[name].since
-            begun = mark.at if since is None else since.timestamp()
-            length = min(now - mark.at, mark.at - begun, _LONGEST)
-            if length < _SHORTEST:
-                continue
-            before = reading.period(name, mark.at - length, mark.at)
-            after = reading.period(name, mark.at, mark.at + length)
-            if before is not None and after is not None and before.checkouts and after.checkouts:
-                yield Comparison(mark, name, before, after)
+def compared(found: Sequence[Comparison], zone: tzinfo | None) -> tuple[Compared, ...]:
+    """For the page."""
+    return tuple(_compared(each, zone) for each in found)
 
 
-def _marks(reading: Reading, pools: Mapping[str, PoolSnapshot]) -> list[Mark]:
-    """They are the process's own: any pool's history has them all."""
-    marks = {mark for name in sorted(pools)[:1] for mark in reading.history(name, _REACH, 2).marks}
-    return sorted(marks, key=lambda mark: mark.at, reverse=True)[:_MARKS]
+def _compared(each: Comparison, zone: tzinfo | None) -> Compared:
+    return Compared(
+        time=f"{datetime.fromtimestamp(each.mark.at, zone):%H:%M:%S}",
+        mark=each.mark.text,
+        pool=each.pool,
+        changed=tuple(map(change, each.changed)),
+        sentences=sentences(each),
+        rows=tuple(_rows(each)),
+        key=element_id(f"{each.mark.at:.3f} {each.pool}"),
+    )
+
+
+def _rows(each: Comparison) -> Iterator[tuple[str, str, str, str]]:
+    before, after, row = each.before, each.after, each.expected.row
+    waits = waited(before, each.timeout), waited(after, each.timeout)
+    for q in (50, 95, 99):
+        then, now = (fmt.duration(side.percentile(q)) for side in waits)
+        yield f"Wait p{q}", f"{then}", predicted(row, q) or fmt.NOTHING, f"{now}"
+    gone = predicted_share(each) or fmt.NOTHING
+    yield "Timeouts", f"{gave_up(before):.1%}", gone, f"{gave_up(after):.1%}"
+    names = ("Hold p95", "In use", "Checkouts/s")
+    for name, left, right in zip(names, _figures(before), _figures(after), strict=True):
+        yield name, left, "", right
+
+
+def _figures(period: Period) -> tuple[str, str, str]:
+    return (
+        f"{fmt.duration(period.use_time.percentile(95))}",
+        fmt.NOTHING if period.used is None else f"{period.used:.1f}",
+        f"{fmt.rate(period.checkouts / period.seconds)}",
+    )
+
+
+def objects(found: Sequence[Comparison]) -> list[object]:
+    """For the API: the fields, and the sentences."""
+    return [{**_fields(each), "sentences": list(sentences(each))} for each in found]
+
+
+def _fields(each: Comparison) -> dict[str, object]:
+    shown = plain(each)
+    return {f"{name}": value for name, value in shown.items()} if isinstance(shown, dict) else {}
+
+
+def lines(found: Sequence[Comparison]) -> Iterator[str]:
+    """For the report."""
+    if not found:
+        return
+    yield from (f"## Before and after ({len(found):,})", "")
+    for each in found:
+        at = datetime.fromtimestamp(each.mark.at).astimezone().isoformat(timespec="seconds")
+        listed = "".join(f", {code(change(one))}" for one in each.changed)
+        yield f"- {code(at)} {code(each.mark.text)}, pool {code(each.pool)}{listed}"
+        yield from (f"  - {code(text)}" for text in sentences(each))
+    yield ""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..analysis import forecast
+from ..analysis.first_aid import at_its_worst
 from ..analysis.lasting import Lasting, lasting
-from ..analysis.status import Status, active, status_of
+from ..analysis.status import Finding, Status, active, status_of
 from ..model.distribution import RELATIVE_ERROR, Distribution
 from ..model.findings import Brief, Suspect
 from ..model.history import History
@@ -17,20 +18,18 @@ from ..model.lanes import Lanes
 from ..model.origin import CallSite
 from ..model.ports import Reading
 from ..model.snapshot import CallSiteStats, Checkout, Overhead, PoolSnapshot, Waiter
+from .aid import finding_of
 from .charts import Plot, connections, waits
 from .drawing import Meter, meter, narrow_layout, wide_layout
-from .effects import effect_of
-from .explain import text_of
 from .feed import EventRow, Filter, recent
-from .format import setting
 from .frame import Frame
 from .heatmap import Heatmap, heatmap, seen_since
 from .histograms import Histogram, histogram
 from .histories import known
 from .lanes import Chart, chart
+from .options import Option, options_of
 from .overview import place_of
 from .past import Past
-from .shapes import settings as safe_settings
 from .whatif import Outlook
 
 #: More rows than these are counted, not listed, unless all are asked for.
@@ -53,16 +52,6 @@ class Holder:
 
     checkout: Checkout
     suspect: Suspect | None
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A setting beside what it does."""
-
-    name: str
-    value: str
-    text: str
-    effect: str
 
 
 class Detail:
@@ -102,6 +91,19 @@ class Detail:
         return status_of(self.pool, self.suspects)
 
     @cached_property
+    def finding(self) -> Finding | None:
+        """What to do, if something is wrong; `status` has the evidence of this instant."""
+        return finding_of(self.reading, self.pool.name, self.all_suspects, self.frame.now)
+
+    @property
+    def news(self) -> str:
+        """What the finding knows beyond the status."""
+        if self.finding is None:
+            return ""
+        is_calm = self.status.level not in {"bad", "wait"}
+        return self.finding.evidence if is_calm else at_its_worst(self.finding)
+
+    @cached_property
     def lasting(self) -> Lasting | None:
         """Since when it has this status, if that needs attention."""
         if self.status.level not in {"bad", "wait"} and self.status.word != "Busy":
@@ -114,7 +116,8 @@ class Detail:
         """Who held each slot in the last minute."""
         frame = self.frame
         moment = frame.frozen if frame.is_frozen else ""
-        return chart(self._lanes, self.pool, self.suspects, frame.now.tzinfo, moment)
+        suspects = self.past.suspects if frame.is_frozen else self.active
+        return chart(self._lanes, self.pool, suspects, frame.now.tzinfo, moment)
 
     @cached_property
     def _lanes(self) -> Lanes:
@@ -160,8 +163,7 @@ class Detail:
     @property
     def height(self) -> int:
         """Rows that the list of holders has room for, so that it does not grow and shrink."""
-        most = self.pool.max if self.pool.max is not None else max(self.pool.peak, 1)
-        return max(1, min(most, MOST_HOLDERS))
+        return max(1, min(max(self.pool.peak, self.pool.used), MOST_HOLDERS))
 
     @property
     def unlisted(self) -> int:
@@ -225,11 +227,7 @@ class Detail:
     @cached_property
     def options(self) -> list[Option]:
         """All settings as they are in force."""
-        pool = self.pool
-        return [
-            Option(name, setting(value), text_of(name, pool.library), effect_of(name, pool))
-            for name, value in safe_settings(pool.config).items()
-        ]
+        return options_of(self.pool)
 
     @cached_property
     def history(self) -> History:
@@ -241,7 +239,8 @@ class Detail:
     @cached_property
     def past(self) -> Past:
         """The pool at the moment that the page is frozen at."""
-        return Past(self.reading, self.frame, self.pool, self.history, self._lanes)
+        parts = (self.pool, self.history, self._lanes, self.all_suspects)
+        return Past(self.reading, self.frame, *parts)
 
     @cached_property
     def connection_plot(self) -> Plot | None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
-from ..analysis.status import active
 from ..model.findings import Suspect
 from ..model.lanes import Bar, Lane, Lanes
 from ..model.snapshot import PoolSnapshot
@@ -89,7 +88,7 @@ def chart(
     size = base_size(pool)
     rows = _rows(seen, pool)
     tops = _tops(rows, size)
-    wanted = _Suspicion(seen, suspects)
+    wanted = Suspicion(seen, suspects)
     kinds = [[_kind(lane, bar, size, wanted) for bar in lane.bars] for lane in rows]
     bottom = (tops[-1] + PITCH if tops else 0.0) + 6
     count = sum(bar.count for lane in rows for bar in lane.bars)
@@ -131,15 +130,16 @@ def _tops(rows: Sequence[Lane], size: int) -> list[float]:
     ]
 
 
-class _Suspicion:
+class Suspicion:
     """Which bars are suspected: by call site, owner and begin."""
 
     def __init__(self, seen: Lanes, suspects: Iterable[Suspect]) -> None:
+        """`suspects` are those that hold at the end of the lanes."""
         self._start = seen.start
-        self._suspects = list(active(suspects))
+        self._suspects = list(suspects)
 
     def covers(self, bar: Bar) -> bool:
-        """Also what came back since, or was lost."""
+        """Whether it is one of them."""
         return any(
             suspect.call_site == bar.call_site
             and abs(suspect.since.timestamp() - self._start - bar.begin) < _SAME
@@ -148,7 +148,7 @@ class _Suspicion:
         )
 
 
-def _kind(lane: Lane, bar: Bar, size: int, suspicion: _Suspicion) -> str:
+def _kind(lane: Lane, bar: Bar, size: int, suspicion: Suspicion) -> str:
     """`bad` for a suspect, `over` beyond the size, else `held` or, under a second, `short`."""
     if bar.hold >= LONG and suspicion.covers(bar):
         return "bad"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
-from ..analysis import loops
-from ..analysis.incidents import recent as recent_incidents
+from ..analysis import first_aid, loops
+from ..analysis.formerly import Former, finding_at, headline_at
 from ..analysis.status import Finding, Status, active, findings, headline, status_of
-from ..model.findings import Brief, Suspect
+from ..model.findings import Advice, Brief, Suspect
 from ..model.history import History
 from ..model.ports import Reading
 from ..model.snapshot import LoopLag, PoolSnapshot, Snapshot
+from .aid import explained, latest
 from .charts import Plot, queue
 from .drawing import Meter, Spark, common_width, meter, row_layout, spark
 from .feed import EventRow, Filter, recent
@@ -21,8 +22,7 @@ from .frame import Frame
 from .heatmap import Heatmap, heatmap, seen_since
 from .histories import bars, known, merge, thin
 from .marks import Line, lines
-from .past import Then, near, then
-from .past import headline as headline_then
+from .past import Then, near, then, with_holders
 
 _SPARK_POINTS = 60
 _PLOT_POINTS = 180
@@ -77,7 +77,19 @@ class Overview:
         blocked = self._waiting_for_loops
         found = findings(self.snapshot, self.suspects, 3 + len(blocked))
         own = [each for each in found if each.pool not in blocked or each.section == "suspects"]
-        return tuple(own[:3])
+        told = [
+            explained(
+                each,
+                self.reading,
+                self.snapshot.pools,
+                self.suspects,
+                self.incidents.get(each.pool),
+            )
+            for each in own[:3]
+        ]
+        named = {each.pool for each in told}
+        others = first_aid.elsewhere(self.snapshot.pools, 3 - len(told))
+        return (*told, *(each for each in others if each.pool not in named))
 
     @property
     def _waiting_for_loops(self) -> set[str]:
@@ -98,8 +110,7 @@ class Overview:
     @cached_property
     def incidents(self) -> dict[str, Brief]:
         """The latest of the last hour, by pool."""
-        found = recent_incidents(self.reading.briefs(), self.frame.now)
-        return {brief.pool: brief for brief in reversed(found)}
+        return latest(self.reading.briefs(), self.frame.now)
 
     @cached_property
     def past(self) -> list[Brief]:
@@ -107,6 +118,11 @@ class Overview:
         named = {finding.pool for finding in self.findings}
         others = [brief for pool, brief in self.incidents.items() if pool not in named]
         return sorted(others, key=lambda brief: brief.at, reverse=True)[:2]
+
+    @cached_property
+    def changes(self) -> list[Advice]:
+        """Advice worth following; it may cost a replay, so only a fragment asks."""
+        return [each for each in self.reading.advice() if each.severity != "info"]
 
     @cached_property
     def more(self) -> int:
@@ -207,23 +223,45 @@ class Overview:
     def then(self) -> list[Then]:
         """Every pool at the moment that the page is frozen at; the worst first."""
         found = [
-            then(self.reading, pool, self.histories[name], self.frame.until or 0.0)
+            then(self.reading, pool, self.histories[name], self._at, self.suspects)
             for name, pool in self.snapshot.pools.items()
         ]
         return sorted(
-            found, key=lambda each: (-each.timeouts, -(each.waiting or 0), each.pool.name)
+            found, key=lambda each: (each.status.rank, -(each.waiting or 0), each.pool.name)
         )
+
+    @property
+    def _at(self) -> datetime:
+        return self.frame.at or self.frame.now
 
     @property
     def headline_then(self) -> str:
         """The sentence at the top of a frozen page."""
-        return headline_then(self.then, self.frame.frozen)
+        return headline_at([each.status for each in self.then], self.frame.frozen)
+
+    @cached_property
+    def findings_then(self) -> list[Finding]:
+        """At most three pools that needed attention at that moment, with who held."""
+        return [self._finding_then(each) for each in self._troubled[:3]]
+
+    @property
+    def more_then(self) -> int:
+        """How many pools needed attention beyond the findings."""
+        return max(0, len(self._troubled) - 3)
+
+    @property
+    def _troubled(self) -> list[Then]:
+        return [each for each in self.then if each.status.level in {"bad", "wait"}]
+
+    def _finding_then(self, each: Then) -> Finding:
+        each = with_holders(each, self.reading, self._at, self.suspects)
+        former = each.former or Former(name=each.pool.name, max=None, used=0, waiting=0)
+        return finding_at(former, each.status)
 
     @property
     def incidents_then(self) -> list[Brief]:
         """Those of the range that ends at the moment."""
-        at = self.frame.at or self.frame.now
-        return near(self.reading.briefs(), at, self.frame.seconds)
+        return near(self.reading.briefs(), self._at, self.frame.seconds)
 
 
 def place_of(pool: PoolSnapshot) -> str:

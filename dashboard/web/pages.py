@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from .aside import aside
 from .detail import Detail
 from .feed import WORDS, Filter, recent
 from .frame import Frame, frame_for
+from .moment import text_of
 from .overview import Overview
 from .rendering import error_page, render, render_text
 
@@ -31,10 +33,12 @@ _OVERVIEW: Final = {
     "table": "overview/table.html",
     "trend": "overview/trend.html",
     "rates": "overview/rates.html",
+    "worth": "overview/worth.html",
 }
 _POOL: Final = {
     "": "pool.html",
     "now": "pool/now.html",
+    "aid": "pool/aid.html",
     "lanes": "pool/lanes.html",
     "trend": "pool/trend.html",
     "evidence": "pool/evidence.md",
@@ -55,6 +59,7 @@ _EVENTS: Final = {
 }
 _EVENT_ROWS: Final = 200
 _DIGITS: Final = 18
+_SECOND: Final = timedelta(seconds=1)
 
 
 def routes(reading: Reading) -> list[Route]:
@@ -101,7 +106,9 @@ def _overview(request: Request, reading: Reading) -> Response:
     if template is None:
         return _no_part(request)
     frame, suspects = _start(request, reading, "pools")
-    return render(_of(template, frame), frame, view=Overview(reading, frame, suspects))
+    view = Overview(reading, frame, suspects)
+    is_part = bool(request.query_params.get("part"))
+    return render(_of(template, frame), frame, view=view, is_part=is_part)
 
 
 def _pool(request: Request, reading: Reading) -> Response:
@@ -128,9 +135,10 @@ def _pool(request: Request, reading: Reading) -> Response:
     )
     template = _of(template, frame)
     if template.endswith(".md"):
-        return render_text(
-            template, frame, view=view, link=str(request.url.remove_query_params("part"))
-        )
+        link = request.url.remove_query_params("part")
+        at = text_of((frame.now + _SECOND).replace(microsecond=0))
+        moment = str(link.include_query_params(at=at)).replace("%3A", ":")
+        return render_text(template, frame, view=view, link=str(link), moment=moment)
     return render(template, frame, view=view, is_part=bool(request.query_params.get("part")))
 
 

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from ..model.findings import Brief
+from ..analysis.formerly import BEFORE, UNKNOWN, Former, Held, status_at, suspects_at
+from ..analysis.status import Status
+from ..model.findings import Brief, Suspect
 from ..model.history import History
 from ..model.lanes import Bar, Lanes
 from ..model.period import Period
 from ..model.ports import Reading
 from ..model.snapshot import PoolSnapshot
-from . import format as fmt
 from .drawing import Spark, spark
 from .frame import Frame
-from .histories import thin
+from .histories import known, thin
+from .lanes import Suspicion
 
-#: Seconds before the moment that counts and percentiles cover.
-BEFORE = 60.0
 _POINTS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """One pool; `used` and `waiting` are None when nothing is kept of that moment."""
+    """One pool; `former` is None when nothing is kept of that moment.
+
+    `step` is how many seconds the figures of the moment cover: one, or sixty for what is older
+    than 15 minutes. `gave_up` are the time-outs within it.
+    """
 
     pool: PoolSnapshot
-    used: int | None
-    waiting: int | None
-    period: Period | None
-    spark: Spark | None
+    former: Former | None = None
+    period: Period | None = None
+    spark: Spark | None = None
+    step: float = 1.0
+    gave_up: int = 0
+
+    @property
+    def used(self) -> int | None:
+        """Connections in use."""
+        return self.former.used if self.former is not None else None
+
+    @property
+    def waiting(self) -> int | None:
+        """Callers in the queue."""
+        return self.former.waiting if self.former is not None else None
 
     @property
     def wait_p99(self) -> float | None:
@@ -51,45 +66,95 @@ class Then:
     @property
     def timeouts(self) -> int:
         """In the minute before."""
-        return self.period.timeouts if self.period is not None else 0
+        return self.former.timeouts if self.former is not None else 0
 
     @property
-    def status(self) -> tuple[str, str]:
-        """Level and word; less than a live status, because suspects are not kept."""
-        if self.used is None:
-            return "mute", "Not kept"
-        if self.timeouts:
-            return "bad", "Timed out"
-        if self.waiting:
-            return "wait", "Waiting"
-        return "mute", "Nobody waited"
+    def status(self) -> Status:
+        """Word, level and sentence as of then."""
+        return UNKNOWN if self.former is None else status_at(self.former)
+
+    @property
+    def within(self) -> str:
+        """What the figures of the moment cover, in words."""
+        return "in that second" if self.step < BEFORE else "in that minute"
+
+    def as_json(self, at: datetime) -> dict[str, object]:
+        """What the API says of the moment; times and counts as on the page."""
+        return {
+            "at": at.isoformat(),
+            "status": self.status.word,
+            "level": self.status.level,
+            "sentence": self.status.sentence,
+            "used": self.used,
+            "waiting": self.waiting,
+            "timeouts": self.timeouts,
+            "wait_p99": self.wait_p99,
+            "use_p95": self.use_p95,
+            "checkout_rate": self.rate,
+        }
+
+    def holding(self, held: Sequence[Held]) -> Then:
+        """The same, with who held, if that is kept."""
+        if self.former is None or not held:
+            return self
+        return replace(self, former=replace(self.former, held=held))
 
 
-def then(reading: Reading, pool: PoolSnapshot, history: History, until: float) -> Then:
-    """`history` ends at the UNIX time `until`."""
+def then(
+    reading: Reading,
+    pool: PoolSnapshot,
+    history: History,
+    at: datetime,
+    suspects: Sequence[Suspect],
+) -> Then:
+    """`history` ends at the moment; of who held only today's suspects are told."""
     if not history.used:
-        return Then(pool, None, None, None, None)
-    drawn = spark(thin(history, _POINTS), pool)
+        return Then(pool)
+    until = at.timestamp()
+    fine = known(reading.history(pool.name, BEFORE, round(BEFORE), until), pool.since)
+    fine = fine if fine.used else history
+    former = Former(
+        name=pool.name,
+        max=pool.max,
+        used=fine.used[-1],
+        waiting=fine.pending[-1],
+        timeouts=sum(fine.timeouts),
+        ago=_ago(fine),
+        checkouts=sum(fine.checkouts),
+        held=[
+            Held(str(each.call_site), (at - each.since).total_seconds(), is_suspect=True)
+            for each in suspects_at(suspects, at, pool.name)
+        ],
+    )
     period = reading.period(pool.name, until - BEFORE, until)
-    return Then(pool, history.used[-1], history.pending[-1], period, drawn)
+    drawn = spark(thin(history, _POINTS), pool)
+    return Then(pool, former, period, drawn, fine.step, fine.timeouts[-1])
 
 
-def headline(found: Sequence[Then], moment: str) -> str:
-    """The sentence at the top."""
-    known = [each for each in found if each.used is not None]
-    if not known:
-        return f"Nothing is kept of {moment}"
-    timed_out = [each for each in known if each.timeouts]
-    waiting = [each for each in known if each.waiting]
-    if timed_out:
-        return f"{_pools(timed_out)} timed out in the minute before {moment}"
-    if waiting:
-        return f"{_pools(waiting)} had callers waiting at {moment}"
-    return f"Nobody was waiting at {moment}"
+def _ago(fine: History) -> float | None:
+    """Seconds since the last step with a time-out; None where a step is too long to tell."""
+    places = [place for place, number in enumerate(fine.timeouts) if number]
+    if not places or fine.step >= BEFORE:
+        return None
+    return (len(fine.timeouts) - 1 - places[-1]) * fine.step
 
 
-def _pools(found: Sequence[Then]) -> str:
-    return found[0].pool.name if len(found) == 1 else fmt.plural(len(found), "pool")
+def held_at(seen: Lanes, suspects: Sequence[Suspect]) -> list[Held]:
+    """Who held at the end of the lanes, as far as it is kept."""
+    suspicion = Suspicion(seen, suspects)
+    return [
+        Held(str(bar.call_site), bar.hold, suspicion.covers(bar))
+        for lane in seen.lanes
+        for bar in lane.bars
+        if bar.is_open
+    ]
+
+
+def with_holders(found: Then, reading: Reading, at: datetime, suspects: Sequence[Suspect]) -> Then:
+    """The same with who held, which takes a look at the trace."""
+    name = found.pool.name
+    seen = reading.lanes(name, BEFORE, at.timestamp())
+    return found.holding(held_at(seen, suspects_at(suspects, at, name)))
 
 
 def near(briefs: Sequence[Brief], at: datetime, seconds: float, pool: str = "") -> list[Brief]:
@@ -104,23 +169,45 @@ class Past:
     """The page of one pool, at the moment that it is frozen at."""
 
     def __init__(
-        self, reading: Reading, frame: Frame, pool: PoolSnapshot, history: History, lanes: Lanes
+        self,
+        reading: Reading,
+        frame: Frame,
+        pool: PoolSnapshot,
+        history: History,
+        lanes: Lanes,
+        suspects: Sequence[Suspect],
     ) -> None:
-        """`history` and `lanes` end at the moment of `frame`."""
+        """`history` and `lanes` end at the moment of `frame`; `suspects` are today's."""
         self._reading, self._frame = reading, frame
         self._pool, self._history, self._lanes = pool, history, lanes
+        self._suspects = suspects
+
+    @property
+    def _at(self) -> datetime:
+        return self._frame.at or self._frame.now
+
+    @cached_property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """Those of today's that held their connection then."""
+        return suspects_at(self._suspects, self._at, self._pool.name)
 
     @cached_property
     def then(self) -> Then:
-        """Its figures."""
-        return then(self._reading, self._pool, self._history, self._frame.until or 0.0)
+        """Its figures, and who held."""
+        found = then(self._reading, self._pool, self._history, self._at, self._suspects)
+        return found.holding(held_at(self._lanes, self.suspects))
 
     @cached_property
-    def holders(self) -> list[tuple[int, Bar]]:
-        """Slot and checkout of all that were out, the longest held first."""
-        lanes = self._lanes.lanes
-        found = [(lane.number, bar) for lane in lanes for bar in lane.bars if bar.is_open]
-        return sorted(found, key=lambda pair: -pair[1].hold)
+    def holders(self) -> list[tuple[int, Bar, bool]]:
+        """Slot, checkout and whether it is a suspect, of all that were out; longest held first."""
+        suspicion = Suspicion(self._lanes, self.suspects)
+        found = [
+            (lane.number, bar, suspicion.covers(bar))
+            for lane in self._lanes.lanes
+            for bar in lane.bars
+            if bar.is_open
+        ]
+        return sorted(found, key=lambda each: -each[1].hold)
 
     @property
     def forgotten(self) -> str:
@@ -133,5 +220,4 @@ class Past:
     @property
     def incidents(self) -> list[Brief]:
         """Those of the range that ends at the moment."""
-        frame = self._frame
-        return near(self._reading.briefs(), frame.at or frame.now, frame.seconds, self._pool.name)
+        return near(self._reading.briefs(), self._at, self._frame.seconds, self._pool.name)

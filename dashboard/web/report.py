@@ -14,6 +14,7 @@ from ..model.distribution import Distribution
 from ..model.findings import Advice, Brief, Suspect
 from ..model.ports import Reading
 from ..model.snapshot import CallSiteStats, Checkout, PoolSnapshot, Snapshot, StackFrame, Waiter
+from . import comparing
 from .aside import aside
 from .format import count, duration, percent, rate
 from .markdown import code, table
@@ -39,7 +40,8 @@ def _render(reading: Reading) -> str:
     libraries = sorted({pool.library for pool in snapshot.pools.values()})
     used = versions(libraries)
     found = reading.suspects()
-    return render(snapshot, found, used, reading.title, reading.briefs(), reading.advice())
+    told = [*comparing.lines(reading.comparisons())]
+    return render(snapshot, found, used, reading.title, reading.briefs(), reading.advice(), told)
 
 
 def versions(libraries: Iterable[str]) -> dict[str, str]:
@@ -60,6 +62,7 @@ def render(
     title: str,
     incidents: Sequence[Brief] = (),
     advice: Sequence[Advice] = (),
+    compared: Sequence[str] = (),
 ) -> str:
     """Markdown. Every name, call site and setting stands in a code span of its own."""
     source = snapshot.source
@@ -76,6 +79,7 @@ def render(
         *_overview(snapshot, suspects),
         *_incidents(incidents),
         *_advice(advice),
+        *compared,
     ]
     for pool in snapshot.pools.values():
         lines += _pool(pool, [suspect for suspect in suspects if suspect.pool == pool.name])

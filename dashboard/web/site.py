@@ -75,6 +75,7 @@ class Site:
             *static.routes(),
             *(_page(route) for route in pages.routes(reading)),
         ]
+        self._begins = [route.path.split("/", 2)[1:2] for route in routes]
         self._app = Starlette(
             routes=routes,
             exception_handlers={HTTPException: self._refused, Exception: _failed},
@@ -89,12 +90,23 @@ class Site:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers HTTP; refuses a WebSocket."""
         if scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            await self._answer(self._once(scope), receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000})
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
+
+    def _once(self, scope: Scope) -> Scope:
+        """The prefix once: `uvicorn --root-path` adds it also where a proxy has left it in.
+
+        Not where it begins like an address of ours, such as `/pools`.
+        """
+        below, root = _path(scope), scope.get("root_path", "")
+        is_ours = root.split("/", 2)[1:2] in self._begins
+        if is_ours or below == scope["path"] or not below.startswith(f"{root}/"):
+            return scope
+        return {**scope, "path": below}
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] == "lifespan.startup":

@@ -22,6 +22,7 @@ let floor = 0;
 let table = null;
 let isHeld = false;
 let hasFocus = false;
+let held = 0;
 
 /** Finds the table again, after the page began or it was swapped. */
 export function index() {
@@ -29,11 +30,16 @@ export function index() {
   const keys = [...(table?.querySelectorAll("[data-key]") ?? [])].map((row) => row.dataset.key);
   keys.forEach((key) => seen.add(key));
   floor = Math.max(floor, ...keys.map(Number.parseFloat));
+  // What waited may be among the rows now, or not be asked for any more.
+  fresh = fresh.filter((event) => !keys.includes(keyOf(event)) && wants(event));
+  if (held) heldBack(fresh.length);
 }
+
+const keyOf = (event) => `${event.at.toFixed(3)} ${event.kind} ${event.pool} ${event.claim ?? 0}`;
 
 /** The stream begins before the page was rendered, and repeats itself after a gap. */
 function isNew(event) {
-  const key = `${event.at.toFixed(3)} ${event.kind} ${event.pool} ${event.claim ?? 0}`;
+  const key = keyOf(event);
   if (event.at < floor || seen.has(key)) return false;
   seen.add(key);
   if (seen.size > MOST_SEEN) seen = new Set([...seen].slice(-MOST_SEEN / 2));
@@ -139,27 +145,47 @@ export function add(events, isPaused) {
   fresh.push(...wanted);
   const most = Number(table.dataset.most);
   if (fresh.length > most) fresh = fresh.slice(-most);
-  const note = document.getElementById("held-back");
-  if (isPaused || isHeld || (hasFocus && document.activeElement?.matches("#feed a"))) {
-    heldBack(note, wanted.length);
+  if (isPaused || isRead()) {
+    heldBack(held + wanted.length);
     return;
   }
-  heldBack(note, null);
-  if (fresh.length) {
-    document.getElementById("feed-empty")?.remove();
-    paint();
-  }
+  flush();
 }
 
-let held = 0;
-
-function heldBack(note, more) {
-  held = more === null ? 0 : held + more;
-  if (!note) return;
-  note.hidden = !held;
-  note.textContent = held ? `${count(held)} new` : "";
+function flush() {
+  heldBack(0);
+  if (!fresh.length) return;
+  document.getElementById("feed-empty")?.remove();
+  paint();
 }
 
+/** Under the pointer, with the focus inside, or scrolled into: rows that somebody reads stay. */
+function isRead() {
+  if (isHeld || (hasFocus && document.activeElement?.matches("#feed a"))) return true;
+  const place = table.getBoundingClientRect();
+  return place.top < 0 && place.bottom > 0;
+}
+
+/** Shows what has waited, at the top of the list; goes on if the page is paused. */
+function release() {
+  const pill = document.getElementById("live");
+  if (pill?.getAttribute("aria-pressed") === "true") pill.click();
+  flush();
+  table.closest(".card").scrollIntoView({ block: "start" });
+}
+
+function heldBack(number) {
+  held = number;
+  const button = document.getElementById("held-back");
+  if (!button) return;
+  if (!held && document.activeElement === button) table.closest(".scroll").focus({ preventScroll: true });
+  button.hidden = !held;
+  button.textContent = held ? `${count(held)} new` : "";
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target instanceof Element && event.target.closest("#held-back")) release();
+});
 addEventListener("pointerover", (event) => {
   isHeld = Boolean(table && event.target instanceof Element && event.target.closest("#feed tbody"));
 });

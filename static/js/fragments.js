@@ -3,12 +3,14 @@ import * as charts from "./charts.js";
 import * as feed from "./feed.js";
 import * as lanes from "./lanes.js";
 import * as rows from "./rows.js";
+import { say } from "./say.js";
 
 const NEAR = 200;
 /** A pointer that has rested for so long is not about to click. */
 const REST = 6000;
 const asked = new WeakMap();
 let moved = -REST;
+let keyed = -REST;
 
 function isNear(part) {
   const place = part.getBoundingClientRect();
@@ -20,8 +22,13 @@ function isPointed(part) {
   return (performance.now() - moved < REST && part.matches(":hover")) || part.querySelector(".pop:popover-open") !== null;
 }
 
+/** Nothing is taken from under the focus while somebody works with keys. */
+function isKeyed(part) {
+  return performance.now() - keyed < REST && part.contains(document.activeElement);
+}
+
 function isRead(part) {
-  if (part.id === "lanes" ? lanes.isPointed() : isPointed(part)) return true;
+  if (part.id === "lanes" ? lanes.isPointed() : isPointed(part) || isKeyed(part)) return true;
   const selection = getSelection();
   return selection && !selection.isCollapsed && part.contains(selection.anchorNode);
 }
@@ -69,14 +76,26 @@ function keepOrder(fragment) {
   body.append(...sorted);
 }
 
+/** What was there stays, pale, below the sentence that says why it is old. */
+function keepOld(part, tasks) {
+  const failed = tasks.map(({ fragment }) => fragment?.querySelector(".failed")).find(Boolean);
+  if (!failed) return;
+  part.querySelector(".failed")?.remove();
+  part.classList.add("is-old");
+  part.prepend(failed);
+  say(failed.querySelector("p").textContent);
+}
+
 function beforeSwap(event) {
   const { ctx, tasks } = event.detail;
-  const isOurs = ctx.response.status < 400 || ctx.text.includes('class="failed"') || ctx.select;
-  if (!isOurs) {
-    event.preventDefault();
+  const isPart = ctx.sourceElement.matches?.("[data-every]");
+  if (ctx.response.status >= 400 && !ctx.select) {
+    if (isPart || !ctx.text.includes('class="failed"')) event.preventDefault();
+    if (isPart) keepOld(ctx.sourceElement, tasks);
     return;
   }
-  if (ctx.sourceElement.id === "table") tasks.forEach((task) => task.fragment && keepOrder(task.fragment));
+  ctx.sourceElement.classList?.remove("is-old");
+  if (!ctx.sourceElement.matches?.("a")) tasks.forEach((task) => task.fragment && keepOrder(task.fragment));
 }
 
 function afterSwap() {
@@ -92,11 +111,23 @@ function dropEmpty(event) {
   for (const [name, value] of [...body.entries()]) if (value === "") body.delete(name);
 }
 
+/** A changed filter is asked for at once; Enter, which is a change and a submit, only once. */
+function startFilter(form) {
+  let timer = 0;
+  form.addEventListener("change", () => {
+    timer = setTimeout(() => form.requestSubmit(), 60);
+  });
+  form.addEventListener("submit", () => clearTimeout(timer));
+}
+
 export function start() {
+  const form = document.getElementById("filter");
+  if (form) startFilter(form);
   document.addEventListener("htmx:config:request", dropEmpty);
   document.addEventListener("htmx:before:swap", beforeSwap);
   document.addEventListener("htmx:after:swap", afterSwap);
   document.addEventListener("pointermove", () => { moved = performance.now(); }, { passive: true });
+  document.addEventListener("keydown", () => { keyed = performance.now(); }, { capture: true, passive: true });
   document.addEventListener("click", (event) => {
     const retry = event.target.closest?.("[data-retry]");
     const part = retry?.closest("[data-every]");

@@ -20,6 +20,7 @@ let isStarted = false;
 let isPaused = false;
 let isStale = false;
 let isBusy = false;
+let isDenied = false;
 let tries = 0;
 let polled = 0;
 let spokenHeadline = "";
@@ -69,6 +70,7 @@ function hear(kind, data) {
 }
 
 function denied(status) {
+  isDenied = true;
   const note = document.getElementById("stale");
   note.hidden = false;
   note.dataset.denied = "";
@@ -76,6 +78,7 @@ function denied(status) {
   document.getElementById("stale-why").textContent =
     `The server answers ${status}. The figures below are the last that arrived. Reload the page to sign in again.`;
   document.getElementById("reconnect").textContent = "Reload";
+  tick();
 }
 
 function note(age) {
@@ -89,6 +92,7 @@ function note(age) {
 }
 
 function word(age) {
+  if (isDenied) return ["No access", "is-stale"];
   if (isPaused) return ["Paused", "is-paused"];
   if (isStale) return ["Stale", "is-stale"];
   if (isBusy) return ["Polling", "is-waiting"];
@@ -97,7 +101,7 @@ function word(age) {
 }
 
 function ageText(age) {
-  if (!isStarted || isBusy) return "";
+  if (!isStarted || isBusy || isDenied) return "";
   return age < 10000 ? `${(age / 1000).toFixed(1)} s ago` : `${spoken(Math.trunc(age / 1000)).replace(".00", "")} ago`;
 }
 
@@ -118,7 +122,7 @@ function tick() {
 function work() {
   if (document.visibilityState !== "visible") return;
   tick();
-  if (isPaused || isStale) return;
+  if (isPaused || isStale || isDenied) return;
   if (isBusy) poll();
   else if (isStarted) fragments.refresh();
 }

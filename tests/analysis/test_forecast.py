@@ -43,6 +43,29 @@ def test_one_loss_makes_no_rate() -> None:
     assert drain.sentence == "1 suspect at shop/orders.py:88"
 
 
+@pytest.mark.parametrize(
+    ("count", "observed", "is_said"), [(2, 7200, False), (3, 59, False), (3, 61, True)]
+)
+def test_rate_takes_three_losses_and_a_minute(
+    count: int, observed: float, *, is_said: bool
+) -> None:
+    given, found = leaking(count)
+    given = replace(given, since=AT - timedelta(seconds=observed))
+    (drain,) = forecast.of(given, found)
+    assert ("one slot lost every" in drain.sentence) is is_said
+    assert (drain.exhausted_in is not None) is is_said
+    assert drain.every == observed / count
+
+
+def test_losses_at_once_make_no_rate() -> None:
+    """Half a minute is the least that they are spread over."""
+    out = [left(100.0 + 0.02 * n, n, ended=99.0) for n in range(1, 5)]
+    given = pool(*out, max=20, since=AT - timedelta(hours=2))
+    (drain,) = forecast.of(given, find(snapshot(given)))
+    assert drain.sentence == "4 suspects at shop/orders.py:88, taken within 60 ms"
+    assert (drain.exhausted_in, drain.low, drain.high) == (None, None, None)
+
+
 def test_busy_times_need_their_slots() -> None:
     given, found = leaking(use_time=seen([1.0] * 9000), window=900.0)
     (drain,) = forecast.of(given, found)
@@ -65,7 +88,9 @@ def test_pool_without_bound_only_loses() -> None:
     given, found = leaking()
     (drain,) = forecast.of(replace(given, max=None), found)
     assert drain.exhausted_in is None
-    assert drain.sentence == "3 suspects at shop/orders.py:88, one slot lost every 40 min"
+    assert drain.sentence == (
+        "3 suspects at shop/orders.py:88, one slot lost every 40 min (19 min to 2 h 30 min)"
+    )
 
 
 def test_every_suspect_of_the_line_tells_it() -> None:

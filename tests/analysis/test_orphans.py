@@ -1,18 +1,22 @@
 """Lost and orphaned beside their healthy twins."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from dashboard.analysis.suspects import find
 from dashboard.model.origin import Owner
-from dashboard.model.snapshot import Checkout, Lost
+from dashboard.model.snapshot import Checkout, LoopLag, Lost
 from tests.analysis.held import (
     AT,
     ORDERS,
     held,
     left,
     line,
+    pool,
     said,
+    snapshot,
     suspects,
     task,
 )
@@ -51,6 +55,13 @@ def test_collected_connection_is_lost() -> None:
     )
 
 
+def test_end_that_nobody_saw_is_told_so() -> None:
+    (found,) = suspects(left(12.5, ended=12.0, owner_end_seen=False))
+    assert found.evidence[0] == (
+        "its owner, task request-1, ended at most 12 s ago and nobody used the connection since"
+    )
+
+
 def test_ended_owner_leaves_an_orphan() -> None:
     (found,) = suspects(left(12.5, held_for=13.0))
     assert (found.verdict, found.certainty) == ("orphaned", "probable")
@@ -76,6 +87,40 @@ def test_ended_owner_leaves_an_orphan() -> None:
 )
 def test_healthy_twin_is_no_orphan(healthy: Checkout) -> None:
     assert suspects(healthy) == []
+
+
+def test_orphan_of_a_new_line_is_possible_first() -> None:
+    early = left(5.6, ended=5.5)
+    assert said(suspects(early, lines=[line([0.01] * 2)])) == [("orphaned", "possible")]
+    assert said(suspects(early, lines=[line([0.01] * 3)])) == [("orphaned", "probable")]
+    later = left(6.2, ended=6.1)
+    assert said(suspects(later, lines=[line([])])) == [("orphaned", "probable")]
+    unused = left(29.0, ended=28.0, held_for=29.0, statements=0, busy_for=0.0, last_used=None)
+    assert said(suspects(unused, lines=[line([])])) == [("orphaned", "possible")]
+    longer = replace(unused, quiet_for=32.0, owner_ended_for=31.0, held_for=32.0)
+    assert said(suspects(longer, lines=[line([])])) == [("orphaned", "probable")]
+
+
+def test_line_that_hands_on_has_its_bound() -> None:
+    """Its owners end while somebody else has the connection: their end says nothing."""
+    kept = left(5.0, ended=4.5)
+    hands_on = line([0.01] * 40, handed_on=0.5)
+    assert suspects(left(1.9, ended=1.8), lines=[hands_on]) == []
+    assert said(suspects(kept, lines=[hands_on])) == [("orphaned", "possible")]
+    assert said(suspects(left(46.0, ended=45.0), lines=[hands_on])) == [("orphaned", "probable")]
+    assert said(suspects(kept, lines=[line([0.01] * 40, handed_on=0.4)])) == [
+        ("orphaned", "probable")
+    ]
+
+
+@pytest.mark.parametrize("is_blocked", [True, False])
+def test_blocked_loop_keeps_successors_away(*, is_blocked: bool) -> None:
+    since = AT - timedelta(seconds=5)
+    lag = LoopLag(name="", lag=4.8, since=since, is_blocked=is_blocked, pools=("orders",))
+    handed = pool(left(5.0, ended=4.9), blocked_by=lag if is_blocked else None)
+    assert find(replace(snapshot(handed), loops=(lag,))) == []
+    handed = replace(handed, open=(left(6.5, ended=6.4),))
+    assert said(find(replace(snapshot(handed), loops=(lag,)))) == [("orphaned", "probable")]
 
 
 def test_grace_follows_what_is_usual() -> None:

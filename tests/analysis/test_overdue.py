@@ -1,10 +1,11 @@
 """Overdue beside its healthy twins."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from dashboard.analysis.suspects import Detector
+from dashboard.analysis.suspects import Detector, find
 from dashboard.model.origin import CallSite, HttpRequest, Owner
 from dashboard.model.snapshot import Checkout, LoopLag, StackFrame
 from tests.analysis.held import (
@@ -62,18 +63,37 @@ def test_expected_hold_that_is_over_is_overdue() -> None:
     assert said(suspects(out)) == [("overdue", "probable")]
 
 
-def test_new_line_is_possible_after_a_minute() -> None:
-    assert suspects(held(59.0), lines=[line([0.1, 1.0])]) == []
-    (found,) = suspects(held(75.0), lines=[line([0.1, 1.0])])
+def test_new_line_is_possible_after_minutes() -> None:
+    assert suspects(held(149.0), lines=[line([0.1, 1.0])]) == []
+    (found,) = suspects(held(155.0), lines=[line([0.1, 1.0])])
     assert (found.verdict, found.certainty) == ("overdue", "possible")
     assert found.evidence[0] == (
-        "quiet for 1 min 15 s; only 2 checkouts of this line came back, after 1.03 s at most"
+        "quiet for 2 min 35 s; only 2 checkouts of this line came back, after 1.03 s at most"
     )
 
 
+def test_new_line_whose_owner_left_has_a_minute() -> None:
+    young = [line([0.1, 1.0])]
+    assert suspects(held(59.0, now=(SLEEP, WORKER)), lines=young) == []
+    assert said(suspects(held(61.0, now=(SLEEP, WORKER)), lines=young)) == [("overdue", "possible")]
+
+
+def test_new_line_is_probable_once_its_owner_left() -> None:
+    gone = held(75.0, now=(SLEEP, WORKER))
+    assert said(suspects(gone, lines=[line((0.01,) * 20)])) == [("overdue", "probable")]
+    assert said(suspects(gone, lines=[line((0.01,) * 3)])) == [("overdue", "possible")]
+    longer = replace(gone, quiet_for=201.0)
+    assert said(suspects(longer, lines=[line((0.01,) * 3)])) == [("overdue", "probable")]
+
+
+def test_line_that_gave_nothing_back_may_keep_by_right() -> None:
+    kept = held(4000.0, now=(SLEEP, WORKER))
+    assert said(suspects(kept, lines=[line([0.1])])) == [("overdue", "possible")]
+
+
 def test_first_checkout_of_a_line_says_so() -> None:
-    (found,) = suspects(held(75.0), lines=[line([])])
-    assert found.evidence[0] == "quiet for 1 min 15 s; no checkout of this line has come back yet"
+    (found,) = suspects(held(155.0), lines=[line([])])
+    assert found.evidence[0] == "quiet for 2 min 35 s; no checkout of this line has come back yet"
 
 
 def test_fixed_bound_is_named() -> None:
@@ -91,8 +111,8 @@ def test_owner_that_left_the_function_is_evidence() -> None:
 
 def test_owner_that_left_is_probable_sooner() -> None:
     known = line((0.01,) * 100)
-    assert said(suspects(held(7.0), lines=[known])) == [("overdue", "possible")]
-    gone = held(7.0, now=(SLEEP, WORKER))
+    assert said(suspects(held(7.5), lines=[known])) == [("overdue", "possible")]
+    gone = held(7.5, now=(SLEEP, WORKER))
     assert said(suspects(gone, lines=[known])) == [("overdue", "probable")]
 
 
@@ -108,16 +128,26 @@ def test_owner_that_left_is_probable_sooner() -> None:
 def test_leaving_the_function_proves_nothing(healthy: Checkout) -> None:
     known = line(QUICK, site=healthy.call_site)
     assert suspects(replace(healthy, now=(WORKER,)), lines=[known]) == []
-    longer = replace(healthy, now=(WORKER,), quiet_for=6.0)
+    longer = replace(healthy, now=(WORKER,), quiet_for=7.5)
     assert said(suspects(longer, lines=[known])) == [("overdue", "possible")]
 
 
 def test_blocked_loop_is_nobodys_silence() -> None:
     lag = LoopLag(name="MainThread", lag=31.0, since=AT, is_blocked=True)
     assert suspects(held(32.0), blocked_by=lag) == []
-    assert said(suspects(held(35.0), blocked_by=lag)) == [("overdue", "probable")]
+    assert said(suspects(held(37.0), blocked_by=lag)) == [("overdue", "probable")]
     thread = Owner("thread", "importer", 1)
     assert said(suspects(held(32.0, owner=thread), blocked_by=lag)) == [("overdue", "probable")]
+
+
+def test_loop_that_was_blocked_is_nobodys_silence() -> None:
+    since = AT - timedelta(seconds=32)
+    lag = LoopLag(name="MainThread", lag=31.0, since=since, pools=("orders",))
+    shown = replace(snapshot(pool(held(32.0))), loops=(lag,))
+    assert find(shown) == []
+    assert said(find(replace(shown, loops=(replace(lag, pools=("bank",)),)))) == [
+        ("overdue", "probable")
+    ]
 
 
 def test_owner_inside_the_function_may_take_longer() -> None:
@@ -140,6 +170,15 @@ def test_cursor_keeps_it_from_being_probable() -> None:
     assert "a cursor may still need it" in found.evidence
 
 
+def test_cursor_that_an_ended_owner_left_is_an_orphan() -> None:
+    kept = left(32.0, in_use_by="a cursor")
+    assert said(suspects(kept)) == [("orphaned", "possible")]
+    assert said(suspects(replace(kept, quiet_for=61.0))) == [("orphaned", "probable")]
+    assert said(suspects(replace(kept, quiet_for=61.0, in_use_by="a websocket"))) == [
+        ("overdue", "possible")
+    ]
+
+
 def test_reader_of_an_open_cursor_has_a_minute() -> None:
     reading = held(32.0, in_use_by="a cursor", now=(SLEEP, INSIDE))
     assert suspects(reading) == []
@@ -148,25 +187,25 @@ def test_reader_of_an_open_cursor_has_a_minute() -> None:
 
 def test_line_whose_suspects_came_back_has_to_be_quieter() -> None:
     doubtful = line(came_back=2)
-    (found,) = suspects(held(3.0), lines=[doubtful])
+    (found,) = suspects(held(6.0), lines=[doubtful])
     assert (found.certainty, found.evidence[-1]) == (
         "possible",
         "2 suspects of this line have come back before",
     )
-    assert said(suspects(held(5.0), lines=[doubtful])) == [("overdue", "probable")]
+    assert said(suspects(held(11.0), lines=[doubtful])) == [("overdue", "probable")]
 
 
 def test_living_successor_has_to_be_quieter() -> None:
-    handed = left(9.0, user=task(2))
+    handed = left(24.0, user=task(2))
     assert said(suspects(handed)) == [("overdue", "possible")]
-    assert said(suspects(replace(handed, quiet_for=11.0))) == [("overdue", "probable")]
+    assert said(suspects(replace(handed, quiet_for=26.0))) == [("overdue", "probable")]
 
 
 def test_hand_over_by_wait_for_is_possible_at_most() -> None:
     carrier = task(1, is_alive=False)
     handed = held(4.0, owner=carrier, owner_ended_for=4.4, handed_over=True, user=task(2))
     assert suspects(handed, lines=[line(QUICK)]) == []
-    assert said(suspects(replace(handed, quiet_for=6.0), lines=[line(QUICK)])) == [
+    assert said(suspects(replace(handed, quiet_for=7.5), lines=[line(QUICK)])) == [
         ("overdue", "possible")
     ]
 

@@ -19,8 +19,8 @@ LEAKS = (suspect(owner=3), suspect(owner=4, held_for=242.0))
         (pool(used=28), "Busy", "ok"),
         (pool(used=30, waiting=8), "Saturated", "bad"),
         (pool(used=28, waiting=8), "Saturated", "bad"),
-        (pool(used=28, waiting=1, oldest_wait=0.2), "Waiting", "wait"),
-        (pool(used=28, waiting=1, oldest_wait=0.02), "Busy", "ok"),
+        (pool(used=28, waiting=1, oldest_wait=0.3), "Waiting", "wait"),
+        (pool(used=28, waiting=1, oldest_wait=0.2), "Busy", "ok"),
         (pool(checkout_rate=0.0), "Idle", "mute"),
         (pool(checkout_rate=0.0, checkouts=0), "Idle", "mute"),
         (pool(state="closed"), "Closed", "mute"),
@@ -107,7 +107,7 @@ def test_findings_come_worst_first_and_at_most_three() -> None:
         pool("slow", used=2),
         pool("full", used=30, waiting=2),
         pool("fuller", used=30, waiting=9),
-        pool("wait", used=2, waiting=1, oldest_wait=0.1),
+        pool("wait", used=2, waiting=1, oldest_wait=0.4),
     ]
     suspects = [suspect(pool="slow", certainty="possible")]
     found = findings(snapshot(*pools), suspects)

@@ -64,7 +64,7 @@ def test_hosts_untold_are_labelled_approximate() -> None:
 
 def test_host_limit_is_kept() -> None:
     demand = recorded(*bursty(20_000, 1), size=100, semantics="aiohttp")
-    told = replace(demand, host=[n % 2 for n in range(20_000)], limit_per_host=4)
+    told = replace(demand, host=[1 + n % 2 for n in range(20_000)], limit_per_host=4)
     row = predict(told, [100]).rows[0]
     assert row.p95 is not None
     assert row.p95 > 0.05

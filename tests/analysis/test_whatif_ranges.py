@@ -33,14 +33,15 @@ def test_few_bursts_reach_further() -> None:
     """Every request waits a second, so that nothing else makes the range wide."""
     blocks = a_hundred([1.0] * 100)
     drawn = draws(10)
-    assert blocks.interval(drawn, 95.0, 1.0, 9) == pytest.approx((exp(-1), exp(1)), rel=0.04)
-    assert blocks.interval(drawn, 95.0, 1.0, 900) == pytest.approx((exp(-0.1), exp(0.1)), rel=0.04)
+    few, many = (blocks.intervals(drawn, {95.0: 1.0}, bursts)[95.0] for bursts in (9, 900))
+    assert few == pytest.approx((exp(-1), exp(1)), rel=0.04)
+    assert many == pytest.approx((exp(-0.1), exp(0.1)), rel=0.04)
 
 
 def test_range_reaches_as_far_as_fifths_differ() -> None:
     blocks = a_hundred([0.1] * 20 + [1.0] * 60 + [4.0] * 20)
     no_draws = [[1] * 10] * 100
-    low, high = blocks.interval(no_draws, 50.0, 1.0, 1_000_000)
+    low, high = blocks.intervals(no_draws, {50.0: 1.0}, 1_000_000)[50.0]
     assert (low, high) == pytest.approx((0.1, 4.0), rel=0.04)
 
 

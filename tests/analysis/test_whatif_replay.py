@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from dashboard.analysis import chains
-from dashboard.analysis.hosts import replay_hosts
 from dashboard.analysis.measuring import bursts, measure, percentile
 from dashboard.analysis.overflow import churn, hourly
 from dashboard.analysis.replay import Load, replay
@@ -213,23 +212,6 @@ def test_short_lived_owners_are_chained() -> None:
 
 def test_owner_that_asks_while_it_holds_is_not_linked() -> None:
     assert chains.links([0.0, 1.0], [5.0, 6.0], [1, 1]).before == [-1, -1]
-
-
-def test_host_limit_leaves_the_other_hosts_alone() -> None:
-    load = Load([0.0, 0.1, 0.2, 0.3], [1.0, 1.0, 1.0, 1.0])
-    done = replay_hosts(load, [1, 1, 2, 1], slots=3, per_host=1)
-    assert done.waited == [1, 3]
-    assert done.waits == pytest.approx([0.9, 1.7])
-
-
-def test_hosts_without_limit_are_first_come_first_served() -> None:
-    arrivals, holds = bursty(3000, 3)
-    load = Load(arrivals, holds, timeout=0.2)
-    one = replay(load, 6)
-    other = replay_hosts(load, [i % 3 for i in range(3000)], 6, None)
-    assert other.waited == one.waited
-    assert other.waits == pytest.approx(one.waits)
-    assert sorted(other.left) == one.left
 
 
 def test_shared_server_at_full_speed_is_the_replay() -> None:

@@ -4,6 +4,7 @@ import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from dashboard import Dashboard
+from dashboard import Dashboard, DashboardError
 from dashboard.model.limits import ServerLimit
 
 from .advised import Leaping, advised, hold, spoken
@@ -220,3 +221,40 @@ def test_other_questions_are_answered_by_the_api(make_dash: Dash, engine: Engine
     assert refused.status_code == 400
     assert "question takes one of leak, release, ping, workers" in refused.text
     assert ask(dash, "/api/whatif/nobody?question=ping").status_code == 404
+
+
+def test_other_questions_are_answered_in_code(
+    make_dash: Dash, make_engine: MakeEngine, clock: Leaping
+) -> None:
+    dash = make_dash(clock=clock)
+    engine = make_engine(pool_size=1, pool_pre_ping=True)
+    dash.watch(engine, name="orders")
+    for _ in range(1100):
+        engine.connect().close()
+    clock.advance(70)
+    (row,) = dash.whatif("orders", [1], question="ping")
+    assert (row.size, row.timeouts) == (1, 0)
+    assert dash.whatif("orders", [1], question="leak") == ()  # There is none to fix.
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"question": "colour"}, "question takes one of leak, release, ping, workers, not 'colou"),
+        ({"question": 1}, "question takes a word such as 'leak', not 1"),
+        ({"question": "ping", "hold": 2.0}, "whatif() takes either question or timeout and hold"),
+        ({"question": "ping", "sizes": [0]}, "sizes takes whole numbers from 1 on, not 0"),
+        ({"question": "workers", "workers": 0}, "workers begin at 1, not 0"),
+    ],
+)
+def test_wrong_question_is_refused(
+    make_dash: Dash, make_engine: MakeEngine, clock: Leaping, options: dict[str, Any], words: str
+) -> None:
+    dash = make_dash(clock=clock)
+    engine = make_engine(pool_pre_ping=True)
+    dash.watch(engine, name="orders")
+    engine.connect().close()
+    clock.advance(70)
+    with pytest.raises(DashboardError) as refused:
+        dash.whatif("orders", **options)
+    assert str(refused.value).startswith(words)

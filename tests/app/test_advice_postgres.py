@@ -1,8 +1,9 @@
 """Rules that pools of a real PostgreSQL bring up, and their healthy twins do not."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,18 @@ async def test_connection_that_died_idle_is_told(dash: Dashboard, postgres: "Pos
     assert (advice.severity, advice.title) == ("warning", "1 connection handed out dead")
     assert "+    pool_pre_ping=True," in advice.change
     assert "error.connection_invalidated" in advice.change
+
+
+async def test_disposed_engine_is_no_second_pool(dash: Dashboard, postgres: "Postgres") -> None:
+    async with opened(postgres) as first, opened(postgres) as second:
+        for engine in (first, second):
+            dash.watch(engine)
+            await ask(engine)
+        advice = advised(dash, "R16")
+        assert advice is not None
+        assert advice.title == "2 pools lead to the same database"
+        await first.dispose()
+        assert advised(dash, "R16") is None
 
 
 async def test_ping_leaves_nothing_to_advise(dash: Dashboard, postgres: "Postgres") -> None:
@@ -202,3 +215,46 @@ async def test_direct_pool_needs_no_care(dash: Dashboard, postgres: "Postgres") 
         dash.watch(pool, name="catalogue")
         await pool.fetchval("SELECT 1")
         assert dash.advice() == []
+
+
+async def test_leaking_pool_is_not_enlarged(dash: Dashboard, postgres: "Postgres") -> None:
+    async with pooled(postgres, max_size=1) as pool:
+        dash.watch(pool, name="catalogue")
+
+        async def forget() -> None:
+            await pool.acquire()
+
+        await asyncio.create_task(forget())
+        gc.collect()
+        with pytest.raises(TimeoutError):
+            await pool.acquire(timeout=0.02)
+        told = {each.rule: each for each in dash.advice()}
+        pool.terminate()
+    assert sorted(told) == ["R02", "R11"]
+    assert told["R02"].held_back.startswith("do not enlarge: 1 connection leaks at tests/app/test_")
+    assert told["R02"].change == ""
+    assert "async with pool.acquire() as connection:" in told["R11"].change
+
+
+@pytest.mark.parametrize(("size", "held_back"), [(2, "do not enlarge"), (3, "collecting")])
+async def test_pool_that_locks_itself_up_is_not_enlarged(
+    dash: Dashboard, postgres: "Postgres", size: int, held_back: str
+) -> None:
+    async with pooled(postgres, max_size=size) as pool:
+        dash.watch(pool, name="catalogue")
+        meeting = asyncio.Barrier(2)
+        owners = (both(pool, meeting), both(pool, meeting))
+        await asyncio.gather(*owners, return_exceptions=True)
+        async with AsyncExitStack() as stack:
+            for _ in range(size):
+                await stack.enter_async_context(pool.acquire())
+            with pytest.raises(TimeoutError):
+                await asyncio.create_task(_ask_for_one(pool))
+        advice = advised(dash, "R02")
+    assert advice is not None
+    assert advice.held_back.startswith(held_back)
+
+
+async def _ask_for_one(pool: "asyncpg.Pool[Any]") -> None:
+    async with pool.acquire(timeout=0.02):
+        pass

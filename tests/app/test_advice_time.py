@@ -2,15 +2,18 @@
 
 import sqlite3
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, QueuePool, create_engine
 
 from dashboard import Dashboard
+from tests.analysis.traces import poisson, recorded
 
 from .advised import Leaping, advised, hold, spoken
 from .conftest import Dash, MakeEngine
+from .test_advising import records, remember
 
 DAY = 86_400.0
 
@@ -40,6 +43,26 @@ def test_idle_week_shrinks_a_large_pool(
     hold(engine, 2)
     clock.advance(days * DAY)
     assert spoken(leaping) == rules
+
+
+@pytest.mark.parametrize(("out", "is_told"), [(1, True), (13, False)])
+def test_week_that_was_looked_at_counts_by_the_second(
+    leaping: Dashboard, make_engine: MakeEngine, clock: Leaping, out: int, *, is_told: bool
+) -> None:
+    engine = make_engine(pool_size=20)
+    leaping.watch(engine, name="orders")
+    hold(engine, 13)  # A peak that lasted for milliseconds.
+    (record,) = records(leaping)
+    with ExitStack() as held:
+        for _ in range(out):
+            held.enter_context(engine.connect())
+        clock.advance(7 * 3600)
+        leaping.snapshot()
+    for _ in range(32):
+        clock.advance(5.5 * 3600)
+        leaping.snapshot()
+    remember(record, recorded(*poisson(31_000, 40.0, 0.001, 3), size=20, semantics="queuepool"))
+    assert (advised(leaping, "R03") is not None) is is_told
 
 
 def slow_to_connect(pause: list[float], **options: Any) -> Engine:

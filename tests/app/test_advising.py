@@ -38,6 +38,7 @@ def remember(record: PoolRecord, demand: Demand) -> None:
         [1] * count,
         [0] * count,
         [1] * count,
+        [0] * count,
         [demand.outcome[i] for i in order],
     ]
     record.trace.extend(count, *columns)
@@ -110,7 +111,7 @@ def test_only_as_much_is_replayed_as_has_bursts() -> None:
     calm = array("d", bytes(8 * 100_000))
     often = array("d", [0.5 if i % 100 == 0 else 0.0 for i in range(100_000)])
     seldom = array("d", [0.5 if i % 20_000 == 0 else 0.0 for i in range(100_000)])
-    assert [worth(asked, waits) for waits in (calm, often, seldom)] == [25_000, 12_500, 100_000]
+    assert [worth(asked, waits) for waits in (calm, often, seldom)] == [30_000, 12_500, 100_000]
 
 
 def test_unused_pool_has_settings_only(make_dash: Dash, engine: Engine) -> None:

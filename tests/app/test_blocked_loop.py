@@ -3,6 +3,7 @@
 import asyncio
 import re
 import threading
+import time
 
 import pytest
 from sqlalchemy import AsyncAdaptedQueuePool
@@ -12,9 +13,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from dashboard.analysis.loops import blamed
 from dashboard.probes import loops
 from dashboard.probes.loops import Loops
+from dashboard.probes.sentry import NAME
 
 from .conftest import Dash
-from .given import Clock
+from .given import Clock, soon
 
 
 @pytest.fixture
@@ -43,6 +45,49 @@ async def test_late_timeout_blames_the_loop(make_dash: Dash, clock: Clock) -> No
     assert incident.sentence.startswith(
         "The event loop was blocked for 3.2 s when callers of orders waited at "
     )
+    await engine.dispose()
+
+
+async def test_watcher_on_the_blocked_loop_learns_the_line(
+    make_dash: Dash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a mounted dashboard: nobody else looks while its own loop is blocked."""
+    monkeypatch.setattr(loops, "PERIOD", 0.02)
+    engine = create_async_engine(
+        "sqlite+aiosqlite://",
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=0.1,
+    )
+    dash = make_dash()
+    dash.watch(engine, name="orders")
+
+    def export_year() -> None:
+        time.sleep(0.8)
+
+    async with engine.connect():
+        for _ in range(4):
+            assert dash.snapshot().loops == ()
+            await asyncio.sleep(0.02)
+        asking = asyncio.create_task(engine.connect().start())
+        await asyncio.sleep(0)
+        export_year()
+        with pytest.raises(PoolTimeoutError):
+            await asking
+        await soon(lambda: dash.snapshot().loops)
+    (late,) = dash.snapshot().loops
+    assert (late.is_blocked, late.pools) == (False, ("orders",))
+    assert 0.5 < late.lag < 5
+    assert blamed(late).endswith("export_year")
+    assert re.match(
+        r"The event loop was blocked for \S+ m?s by tests/app/test_blocked_loop\.py:\d+ "
+        r"\S+export_year when callers of orders waited",
+        dash.incidents()[0].sentence,
+    ), dash.incidents()[0].sentence
+    assert NAME in {thread.name for thread in threading.enumerate()}
+    dash.stop()
+    await soon(lambda: NAME not in {thread.name for thread in threading.enumerate()})
     await engine.dispose()
 
 

@@ -13,11 +13,13 @@ _CODE = """
 import asyncpg
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import sessionmaker
 
 engine = create_engine(
     "postgresql+psycopg://app:hunter22@db:5432/x", pool_pre_ping=True, pool_recycle=1800
 )
 huge = create_async_engine("postgresql+asyncpg://app:hunter22@db:5432/x", pool_size=500)
+Session = sessionmaker(engine)
 pools = {"orders": engine, "huge": huge}
 listed = [engine]
 nothing = {}
@@ -63,6 +65,7 @@ def test_fault_makes_the_status_one(capsys: pytest.CaptureFixture[str]) -> None:
         ("engine", "engine (sqlalchemy QueuePool db:5432/x)"),
         ("listed", "db:5432/x (sqlalchemy QueuePool db:5432/x)"),
         ("lazy", "lazy (asyncpg Pool db:5432/x)"),
+        ("Session", "Session (sqlalchemy QueuePool db:5432/x)"),
     ],
 )
 def test_each_kind_of_object(capsys: pytest.CaptureFixture[str], target: str, first: str) -> None:
@@ -88,7 +91,8 @@ def test_each_kind_of_object(capsys: pytest.CaptureFixture[str], target: str, fi
         ("checked_shop:fails", "checked_shop:fails failed: RuntimeError: postgresql://***@db"),
         ("checked_shop:enigne", "checked_shop has no enigne; did you mean engine?"),
         ("no.toml", "'no.toml' cannot be read: No such file or directory"),
-        ("nowhere", "'nowhere' cannot be read: No such file or directory"),
+        ("nowhere", "'nowhere' is no file; an object is named module:attribute, as in shop.db:e"),
+        ("", "'' is no file; an object is named module:attribute, as in shop.db:engine"),
     ],
 )
 def test_what_cannot_be_checked(
@@ -106,6 +110,9 @@ def test_what_cannot_be_checked(
         (("--max-connections", "0"), "max_connections begins at 1, not 0"),
         (("--deadline", "soon"), "--deadline takes seconds, as a number or as a text such as"),
         (("--deadline", "0s"), "deadline takes seconds above 0, not 0"),
+        (("--longest-idle", "soon"), "--longest-idle takes seconds, as a number or as a text"),
+        (("--longest-life", "0s"), "longest_life takes seconds above 0, not 0"),
+        (("--pooler", "0"), "pooler begins at 1, not 0"),
     ],
 )
 def test_wrong_limits(
@@ -114,6 +121,13 @@ def test_wrong_limits(
     status, _, errors = check(capsys, "checked_shop:engine", *arguments)
     assert status == 2
     assert errors.startswith(f"pool-dashboard: {words}")
+
+
+def test_limits_of_the_network_are_counted_with(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(capsys, "checked_shop:engine", "--longest-life", "31m")[0] == 0
+    status, output, _ = check(capsys, "checked_shop:engine", "--longest-life", "30m")
+    assert status == 1
+    assert "R21: pool_recycle is longer than connections live" in output
 
 
 def test_budget_of_the_server(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from dashboard import Dashboard, expect
 from dashboard.model.distribution import buckets_of
 from dashboard.model.snapshot import Checkout, Nesting, PoolSnapshot
 
 from .conftest import Dash, MakeEngine
-from .given import Clock, eventually
+from .given import Clock, eventually, soon
 
 if TYPE_CHECKING:
     from dashboard.demo.postgres import Postgres
@@ -67,6 +67,26 @@ async def sqlite(path: Path) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}/shop.db")
     yield engine
     await engine.dispose()
+
+
+async def test_now_is_what_its_user_does(dash: Dashboard, clock: Clock, tmp_path: Path) -> None:
+    async with sqlite(tmp_path) as engine:
+        dash.watch(engine, name="orders")
+        is_over = asyncio.Event()
+
+        async def ship(connection: AsyncConnection) -> None:
+            await connection.execute(text("select 1"))
+            await is_over.wait()
+
+        async with engine.connect() as connection:
+            shipping = asyncio.create_task(ship(connection))
+            await soon(lambda: only(dash).statements == 1)
+            clock.advance(2)
+            assert {"ship"} == {
+                each.function.rpartition(".")[2] for each in only(dash).now if not each.is_library
+            }
+            is_over.set()
+            await shipping
 
 
 def test_task_that_left_a_connection_has_ended(

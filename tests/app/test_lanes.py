@@ -171,7 +171,7 @@ def test_trace_remembers_when_the_feed_has_forgotten(
 def test_newest_rows_come_in_order_from_a_full_ring() -> None:
     trace = Trace(most=1024)
     for n in range(1500):
-        trace.extend(1, [n], [0.0], [1.0], [1], [1], [1], [0])
+        trace.extend(1, [n], [0.0], [1.0], [1], [1], [1], [0], [0])
     assert list(trace.newest(3).asked) == [1497.0, 1498.0, 1499.0]
     assert len(trace.newest(9999).asked) == 1024
     assert list(trace.newest(0).asked) == []
@@ -210,7 +210,7 @@ def test_busy_minute_stays_within_its_bounds() -> None:
         count = len(asks)
         holds = [0.2] * count
         columns = (asks, [0.0] * count, holds, [0] * count, [1] * count, [connection] * count)
-        record.trace.extend(count, *columns, bytes(count))
+        record.trace.extend(count, *columns, bytes(count), bytes(count))
     seen = lanes_of(record, 160.0, lambda at: at, {}, 60.0)
     assert (len(seen.lanes), seen.used) == (MOST_LANES, 100)
     assert sum(len(lane.bars) for lane in seen.lanes) <= MOST_BARS

@@ -17,11 +17,11 @@ from dashboard.web.access import Access
 from dashboard.web.site import Site, build
 from tests.web.advised import advice, prediction
 from tests.web.moments import incident
+from tests.web.reading import PlainReading
 from tests.web.readings import (
     AT,
     PLACE,
     ROLLUP,
-    PlainReading,
     checkout,
     pool,
     site_stats,
@@ -114,10 +114,38 @@ def site(reading: ChangingReading) -> Iterator[Site]:
 
 
 @pytest.fixture
+def page(serve_app: Callable[[ASGIApp], str], page: Page) -> Page:
+    """The house's page, closed before its server: no connection holds up the end."""
+    del serve_app
+    return page
+
+
+@pytest.fixture
 def address(site: Site, serve_app: Callable[[ASGIApp], str]) -> Iterator[str]:
     """Mounted, as in a host application; streams end before the server does."""
     yield serve_app(Starlette(routes=[Mount(MOUNT, site)])) + MOUNT
     site.close()
+
+
+def refresh(page: Page, part: str) -> None:
+    """Fetches a part now, as the clock does in a while."""
+    with page.expect_response(lambda answer: f"part={part}" in answer.url):
+        page.evaluate(
+            """part => [...document.querySelectorAll("[data-every]")]
+              .find((each) => each.getAttribute("hx-get").includes(`part=${part}`))
+              .dispatchEvent(new Event("refresh"))""",
+            part,
+        )
+    page.wait_for_function("() => !document.querySelector('.htmx-request')")
+
+
+@pytest.fixture
+def pool_page(page: Page, address: str) -> Page:
+    """The page of one pool, connected to the stream."""
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto(f"{address}/pools/orders")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    return page
 
 
 @pytest.fixture

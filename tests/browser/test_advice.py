@@ -6,8 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.advised import advice
+from tests.web.test_before_and_after import COMPARED
 
-from .conftest import ChangingReading
+from .conftest import ChangingReading, refresh
 
 
 @pytest.fixture
@@ -16,13 +17,6 @@ def listed(page: Page, address: str) -> Page:
     page.goto(f"{address}/advice?pool=orders")
     expect(page.locator("#live-word")).to_have_text("Live")
     return page
-
-
-def refresh(page: Page, part: str = "list") -> None:
-    """As the clock does."""
-    with page.expect_response(lambda answer: f"part={part}" in answer.url):
-        page.evaluate("id => document.getElementById(id).dispatchEvent(new Event('refresh'))", part)
-    page.wait_for_function("() => !document.querySelector('.htmx-request')")
 
 
 def test_first_screen_is_the_answer(listed: Page) -> None:
@@ -50,7 +44,7 @@ def test_refresh_keeps_what_is_open_and_focused(listed: Page, reading: ChangingR
     second.locator("> details > summary").focus()
     top = listed.evaluate("scrollY")
     reading.advices = [advice(severity="critical", rule="R03", title="a new one"), *reading.advices]
-    refresh(listed)
+    refresh(listed, "list")
     expect(listed.locator("h1")).to_have_text("3 changes worth making")
     opened = listed.locator(".advs details[open] b").all_inner_texts()
     assert "orders is too small" in opened
@@ -63,11 +57,13 @@ def test_refresh_keeps_what_is_open_and_focused(listed: Page, reading: ChangingR
 def test_list_that_fails_says_so_and_heals(listed: Page, reading: ChangingReading) -> None:
     sound = reading.advices
     reading.advices = None  # type: ignore[assignment]
-    refresh(listed)
+    refresh(listed, "list")
     expect(listed.locator("#list .failed")).to_contain_text("Internal error")
+    expect(listed.locator("#list .advs").first).to_be_visible()
     expect(listed.locator("[data-slider]")).to_be_visible()
     reading.advices = sound
     listed.locator("[data-retry]").click()
+    expect(listed.locator("#list .failed")).to_have_count(0)
     expect(listed.locator("h1")).to_have_text("2 changes worth making")
 
 
@@ -90,6 +86,19 @@ def test_list_waits_while_an_explanation_is_open(listed: Page) -> None:
     listed.wait_for_function("() => window.refreshed")
 
 
+def test_comparison_stays_as_it_was_left(listed: Page, reading: ChangingReading) -> None:
+    reading.compared = [COMPARED]
+    refresh(listed, "list")
+    turn = listed.locator(".turns details")
+    expect(turn.locator("summary")).to_contain_text("deploy 1.4.2")
+    row = turn.get_by_role("row", name="Wait p95")
+    expect(row).to_contain_text("12-40 ms")
+    was_open = turn.get_attribute("open") is not None
+    turn.locator("summary").click()
+    refresh(listed, "list")
+    assert (turn.get_attribute("open") is not None) is not was_open
+
+
 def test_slider_tells_the_size_and_survives_a_refresh(listed: Page) -> None:
     slider = listed.locator("[data-slider]")
     expect(listed.locator("[data-outcome]")).to_contain_text("20 connections and 10 overflow")
@@ -97,7 +106,7 @@ def test_slider_tells_the_size_and_survives_a_refresh(listed: Page) -> None:
     listed.keyboard.press("ArrowRight")
     expect(listed.locator("[data-outcome]")).to_contain_text("30 connections and 10 overflow")
     expect(listed.locator("[data-setting]")).to_have_text("pool_size=30, max_overflow=10")
-    refresh(listed)
+    refresh(listed, "list")
     assert slider.input_value() == "2"
     assert listed.evaluate("document.activeElement.matches('[data-slider]')")
     for field in listed.locator("#whatif .plot .field").all():
@@ -120,8 +129,11 @@ def test_change_and_setting_are_copied(listed: Page) -> None:
 
 def test_budget_and_pool_are_asked_in_the_address(listed: Page) -> None:
     listed.locator("[name=max_connections]").fill("40")
-    listed.locator("#budget button").click()
+    listed.locator("[name=deadline]").fill("2.5")
+    listed.locator("[name=deadline]").press("Enter")
+    listed.wait_for_url(re.compile("max_connections=40"))
     expect(listed.locator("#budget")).to_contain_text("40")
+    assert "deadline=2.5" in listed.url
     assert "max_connections=40" in listed.url
     assert "pool=orders" in listed.url
     listed.locator("#whatif select[name=pool]").select_option("sessions")

@@ -14,14 +14,13 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("start", ["/leaks", "/advice", "/pools/orders?at=1795338140"])
-def test_letters_lead_from_every_page(page: Page, address: str, start: str) -> None:
-    for letter, path in PAGES.items():
-        page.goto(address + start)
+def test_letters_lead_from_every_page_to_the_next(page: Page, address: str) -> None:
+    page.goto(f"{address}/pools/orders?at=1795338140")
+    for letter in (*PAGES, "l", "i", "a", "p"):
         with page.expect_navigation():
             page.keyboard.press("g")
             page.keyboard.press(letter)
-        page.wait_for_url(re.compile(f"/a/b{path}(\\?.*)?$"))
+        page.wait_for_url(re.compile(f"/a/b{PAGES[letter]}(\\?.*)?$"))
 
 
 @pytest.mark.parametrize("path", [*PAGES.values(), "/pools/orders"])

@@ -5,15 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .conftest import ChangingReading
-
-
-@pytest.fixture
-def pool_page(page: Page, address: str) -> Page:
-    page.set_viewport_size({"width": 1440, "height": 1000})
-    page.goto(f"{address}/pools/orders")
-    expect(page.locator("#live-word")).to_have_text("Live")
-    return page
+from .conftest import ChangingReading, refresh
 
 
 def point(page: Page, chart: str, across: float, down: float) -> None:
@@ -73,21 +65,29 @@ def test_lanes_keep_focus_and_bar_through_a_swap(pool_page: Page) -> None:
     pool_page.keyboard.press("ArrowDown")
     pool_page.keyboard.press("ArrowDown")
     before = pool_page.locator("#pointed").get_attribute("y")
-    with pool_page.expect_response(lambda answer: "part=lanes" in answer.url):
-        pass
-    pool_page.wait_for_timeout(300)
+    refresh(pool_page, "lanes")
     assert pool_page.evaluate("document.activeElement.id") == "lanefield"
     expect(pool_page.locator("#pointed")).to_have_attribute("y", before or "")
     expect(pool_page.locator("#pointed")).to_have_attribute("width", re.compile("%"))
 
 
 def test_lanes_rest_while_somebody_points(pool_page: Page) -> None:
-    asked: list[str] = []
-    pool_page.on("request", lambda request: asked.append(request.url))
-    for step in range(8):
-        point(pool_page, ".lanes", 0.5 + step / 100, 0.01)
-        pool_page.wait_for_timeout(400)
-    assert [url for url in asked if "part=lanes" in url] == []
+    pool_page.evaluate(
+        """() => {
+          window.asked = [];
+          for (const id of ["lanes", "now"]) {
+            const part = document.getElementById(id);
+            part.dataset.every = "0";
+            part.addEventListener("refresh", () => window.asked.push(id));
+          }
+        }"""
+    )
+    point(pool_page, ".lanes", 0.5, 0.01)
+    pool_page.evaluate("() => { window.asked.length = 0; }")
+    pool_page.wait_for_function("() => window.asked.length >= 2")
+    assert set(pool_page.evaluate("window.asked")) == {"now"}
+    pool_page.mouse.move(2, 2)
+    pool_page.wait_for_function("() => window.asked.includes('lanes')")
 
 
 @pytest.mark.parametrize("path", ["/", "/pools/orders"])
@@ -129,3 +129,37 @@ def test_tables_of_charts_work_without_script(browser: Browser, address: str) ->
     page.locator("#rows-waits > summary").click()
     assert page.locator("#rows-waits tbody tr").count() == 12
     context.close()
+
+
+def test_keys_move_the_cursor_of_both_charts_and_freeze(pool_page: Page) -> None:
+    field = pool_page.locator('.plot[data-plot="connections"] .field')
+    field.focus()
+    pool_page.keyboard.press("ArrowLeft")
+    expect(pool_page.locator(".tip")).to_contain_text("Enter to freeze this moment")
+    pool_page.keyboard.press("ArrowLeft")
+    expect(pool_page.locator("#say")).to_contain_text("in use")
+    places = pool_page.eval_on_selector_all(
+        ".plot .cursor:not([hidden])", "all => all.map((line) => line.style.left)"
+    )
+    assert len(places) == 2
+    assert len(set(places)) == 1
+    legends = pool_page.locator(".legend.is-then")
+    expect(legends).to_have_count(2)
+    said = pool_page.locator("#say").inner_text()
+    used = legends.first.locator("b").first.inner_text()
+    assert f"in use {used}" in said
+    pool_page.keyboard.press("Escape")
+    expect(legends).to_have_count(0)
+    pool_page.keyboard.press("Home")
+    pool_page.keyboard.press("Enter")
+    expect(pool_page.locator("#frozen")).to_be_visible()
+
+
+def test_keys_move_between_cells_of_a_heatmap(pool_page: Page) -> None:
+    pool_page.locator(".heat .field").focus()
+    pool_page.keyboard.press("ArrowRight")
+    first = pool_page.locator("#say").inner_text()
+    assert re.search(r"[1-9]\d* of \d+ holds", first)
+    pool_page.keyboard.press("ArrowUp")
+    pool_page.keyboard.press("ArrowLeft")
+    assert pool_page.locator("#say").inner_text() != first

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import ChangingReading, checked_out
+from .conftest import ChangingReading, checked_out, refresh
 
 
 def moment(page: Page) -> datetime:
@@ -37,12 +37,17 @@ def test_frozen_page_stands_still(page: Page, address: str, reading: ChangingRea
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/pools/orders?at=1795338140")
+    other = page.context.new_page()
+    other.goto(f"{address}/pools/orders")
+    expect(other.locator("#live-word")).to_have_text("Live")
     before = page.content()
     asked.clear()
     reading.change("orders", used=3)
-    reading.happen(checked_out(1))
-    page.wait_for_timeout(2500)
+    reading.happen(checked_out(7))
+    expect(other.locator('.figs [data-cell="used"]')).to_have_text("3")
+    refresh(other, "now")
     assert (page.content(), asked) == (before, [])
+    assert page.locator("[data-every]").count() == 0
 
 
 def test_click_on_a_chart_goes_to_its_moment(page: Page, address: str) -> None:

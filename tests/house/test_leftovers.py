@@ -4,6 +4,9 @@ import pytest
 
 pytest_plugins = ("pytester",)
 
+#: The check, without what takes a second to import.
+_PLUGINS = ("-p", "tests.house.leftovers", "-p", "no:hypothesispytest", "-p", "no:faker")
+
 
 @pytest.mark.parametrize(
     ("source", "phrase"),
@@ -50,7 +53,7 @@ pytest_plugins = ("pytester",)
 )
 def test_leftover_fails_the_test(pytester: pytest.Pytester, source: str, phrase: str) -> None:
     pytester.makepyfile(source)
-    result = pytester.runpytest_subprocess("-p", "tests.house.leftovers", "--asyncio-mode=auto")
+    result = pytester.runpytest_subprocess(*_PLUGINS, "--asyncio-mode=auto")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines([f"*{phrase.replace('[', '[[]')}*"])
 
@@ -65,7 +68,7 @@ def test_ending_things_are_no_leftovers(pytester: pytest.Pytester) -> None:
         "    await asyncio.to_thread(print)\n"
         "    threading.Timer(0.1, print).start()\n"
     )
-    result = pytester.runpytest_subprocess("-p", "tests.house.leftovers", "--asyncio-mode=auto")
+    result = pytester.runpytest_subprocess(*_PLUGINS, "--asyncio-mode=auto")
     result.assert_outcomes(passed=1)
 
 
@@ -79,5 +82,5 @@ def test_fixtures_of_wider_scope_may_stay(pytester: pytest.Pytester) -> None:
         "def test_first(server): pass\n"
         "def test_second(server): pass\n"
     )
-    result = pytester.runpytest_subprocess("-p", "tests.house.leftovers")
+    result = pytester.runpytest_subprocess(*_PLUGINS)
     result.assert_outcomes(passed=2)

@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from dashboard.model.events import PoolEvent
 from dashboard.probes import Tapped, frames, owners, tap
 from dashboard.probes.aiohttp import pool_of
-from dashboard.probes.sinks import Emitter
+from dashboard.probes.emitter import Emitter
 from dashboard.recorder.ledger import Ledger
 
 _DEADLINE = 5.0

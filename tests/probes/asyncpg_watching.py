@@ -13,12 +13,24 @@ import asyncpg
 
 from dashboard.model import events
 from dashboard.probes import Tapped, tap
+from dashboard.probes.emitter import Emitter
 from dashboard.probes.frames import UNKNOWN
 from dashboard.probes.owners import NOBODY
-from dashboard.probes.sinks import Emitter
 from dashboard.recorder.ledger import Ledger
 
 _DEADLINE = 10.0
+OPENED = ["CheckoutStarted", "ConnectionCreated", "ConnectionReady", "CheckedOut"]
+
+
+async def acquire(pool: Any) -> Any:
+    """For a task of its own."""
+    return await pool.acquire()
+
+
+async def query(pool: Any) -> None:
+    """One statement, and back."""
+    async with pool.acquire() as connection:
+        await connection.execute("SELECT 1")
 
 
 class _Strangers:

@@ -18,9 +18,9 @@ from dashboard.model import events
 from dashboard.model.claim import CONNECTION, SITE, USE, Use
 from dashboard.model.origin import CallSite
 from dashboard.model.ports import Sink
+from dashboard.probes.emitter import Emitter
 from dashboard.probes.frames import UNKNOWN
 from dashboard.probes.owners import NOBODY
-from dashboard.probes.sinks import Emitter
 from dashboard.recorder.feed import Feed
 from dashboard.recorder.pool import PoolRecord
 

@@ -10,7 +10,7 @@ from aiohttp import ClientSession, TCPConnector
 
 from dashboard.model.events import PoolEvent
 from dashboard.probes.aiohttp import attach
-from dashboard.probes.sinks import Emitter
+from dashboard.probes.emitter import Emitter
 from tests.probes import aiohttp_watching
 from tests.probes.aiohttp_watching import (
     ASKED_GOT,

@@ -4,15 +4,18 @@ import asyncio
 import gc
 import random
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
+from dashboard.model.claim import is_unreferenced
 from tests.probes import aiohttp_watching
 from tests.probes.aiohttp_watching import (
     FIRST,
+    Seen,
     Server,
     Watching,
     get,
@@ -154,6 +157,79 @@ async def test_dropped_response_keeps_slot_until_eof(server: Server, watching: W
         await until(lambda: "CheckedIn" in seen.kinds)
         assert not seen.last("CheckedIn").is_lost
         assert seen.counts == (0, 1)
+
+
+async def _stuck(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """More than any buffer holds, and no end of it."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 600_000)
+    await reader.read()
+
+
+async def _filled(seen: Seen) -> None:
+    """The buffer of the only connection is full."""
+    await until(lambda: next(iter(seen.connector._acquired))._reading_paused)
+
+
+def _is_lost(seen: Seen) -> bool:
+    (claim,) = seen.ledger.open.values()
+    return is_unreferenced(claim)
+
+
+async def test_dropped_response_with_a_full_buffer_is_lost(watching: Watching, raw: Any) -> None:
+    async with ClientSession() as session:
+        seen = watching(session)
+        response: Any = await session.get(f"http://127.0.0.1:{await raw(_stuck)}/")
+        await _filled(seen)
+        assert not _is_lost(seen)
+        del response
+        gc.collect()
+        assert _is_lost(seen)
+        assert seen.counts == (1, 0)
+    assert [claim[9] for claim in seen.ledger.ended] == ["lost"]
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda response: response,
+        lambda response: response.read,
+        lambda response: response.content,
+        lambda response: response.content.iter_chunked(10),
+    ],
+    ids=["the response", "a method", "the body", "an iterator"],
+)
+async def test_response_that_can_be_read_is_not_lost(
+    watching: Watching, raw: Any, keep: Callable[[Any], Any]
+) -> None:
+    async with ClientSession() as session:
+        seen = watching(session)
+        response: Any = await session.get(f"http://127.0.0.1:{await raw(_stuck)}/")
+        await _filled(seen)
+        kept = keep(response)
+        del response
+        assert not _is_lost(seen)
+        del kept
+        gc.collect()
+        assert _is_lost(seen)
+
+
+async def test_reader_in_the_middle_is_not_lost(watching: Watching, raw: Any) -> None:
+    async def read(url: str, paused: asyncio.Event) -> None:
+        async with session.get(url) as response:
+            async for _ in response.content.iter_chunked(1000):
+                paused.set()
+                await asyncio.Event().wait()
+
+    async with ClientSession() as session:
+        seen = watching(session)
+        paused = asyncio.Event()
+        task = asyncio.create_task(read(f"http://127.0.0.1:{await raw(_stuck)}/", paused))
+        await paused.wait()
+        await _filled(seen)
+        assert not _is_lost(seen)
+        task.cancel()
+        await asyncio.wait({task})
 
 
 async def test_dropped_response_of_lost_server_is_lost(server: Server, watching: Watching) -> None:

@@ -17,7 +17,7 @@ from dashboard.model.errors import DashboardError
 from dashboard.model.events import PoolEvent
 from dashboard.probes import tap
 from dashboard.probes.aiohttp import attach, pool_of
-from dashboard.probes.sinks import Emitter
+from dashboard.probes.emitter import Emitter
 from tests.probes import aiohttp_watching
 from tests.probes.aiohttp_watching import (
     ASKED_GOT,

@@ -1,7 +1,6 @@
 """asyncpg's pool under watch, on a real server: every way in and every way out."""
 
 import asyncio
-import contextlib
 import socket
 from typing import Any
 
@@ -11,11 +10,9 @@ from asyncpg.pool import Pool, PoolConnectionHolder
 
 from dashboard.demo.postgres import Postgres
 from dashboard.model import events
-from tests.probes.asyncpg_watching import Seen, drained, kill, line_of, until, watched
+from tests.probes.asyncpg_watching import OPENED, Seen, acquire, drained, line_of, until, watched
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*being released to the pool but has")
-
-OPENED = ["CheckoutStarted", "ConnectionCreated", "ConnectionReady", "CheckedOut"]
 
 
 async def test_first_checkout_opens_a_connection(postgres: Postgres) -> None:
@@ -58,9 +55,9 @@ async def test_live_pool_is_adopted(postgres: Postgres) -> None:
 
 async def test_who_waits_when_the_watch_begins(postgres: Postgres) -> None:
     async with asyncpg.create_pool(postgres.url, min_size=0, max_size=1) as pool:
-        connecting = asyncio.create_task(_acquire(pool))
+        connecting = asyncio.create_task(acquire(pool))
         await until(pool._queue.empty)
-        waiting = asyncio.create_task(_acquire(pool))
+        waiting = asyncio.create_task(acquire(pool))
         await until(lambda: pool._queue._getters)
         seen = Seen(pool)
         connection = await connecting
@@ -73,10 +70,6 @@ async def test_who_waits_when_the_watch_begins(postgres: Postgres) -> None:
         await pool.release(connection)
         assert seen.counts() == (0, 1)
         seen.stop()
-
-
-async def _acquire(pool: Any) -> Any:
-    return await pool.acquire()
 
 
 async def _helper(pool: Any) -> None:
@@ -133,7 +126,7 @@ async def test_timeout_is_told_with_its_error(postgres: Postgres) -> None:
 async def test_cancelled_waiter(postgres: Postgres) -> None:
     async with watched(postgres.url, max_size=1) as seen, seen.pool.acquire():
         seen.kinds()
-        waiter = asyncio.create_task(_acquire(seen.pool))
+        waiter = asyncio.create_task(acquire(seen.pool))
         await until(lambda: seen.ledger.pending)
         waiter.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -178,103 +171,6 @@ async def test_failed_initialisation_closes_the_pool() -> None:
         await pool.acquire()
     assert seen.kinds() == ["CheckoutStarted", "CheckoutFailed(pool_closed)"]
     seen.stop()
-
-
-async def test_server_kills_a_held_connection(postgres: Postgres) -> None:
-    async with watched(postgres.url) as seen:
-        connection = await seen.pool.acquire()
-        seen.kinds()
-        await kill(postgres.url, connection.get_server_pid())
-        await until(lambda: not seen.ledger.open)
-        assert seen.kinds() == ["CheckedIn", "ConnectionClosed(error)"]
-        assert not seen.event(events.CheckedIn).is_lost
-        assert seen.counts() == (0, 0)
-        await seen.pool.release(connection)
-        assert seen.kinds() == []
-
-
-async def test_server_kills_an_idle_connection(postgres: Postgres) -> None:
-    async with watched(postgres.url, min_size=1) as seen:
-        pid = await seen.pool.fetchval("SELECT pg_backend_pid()")
-        seen.kinds()
-        await kill(postgres.url, pid)
-        await until(lambda: seen.counts() == (0, 1) and len(seen.events) == 3)
-        restored = ["ConnectionClosed(error)", "ConnectionCreated", "ConnectionReady"]
-        assert seen.kinds() == restored
-        async with seen.pool.acquire():
-            assert seen.event(events.CheckedOut).phases == {}
-
-
-async def test_close_while_held(postgres: Postgres) -> None:
-    async with watched(postgres.url) as seen:
-        async with seen.pool.acquire() as connection:
-            seen.kinds()
-            await connection.close()
-            assert seen.kinds() == ["CheckedIn", "ConnectionClosed(error)"]
-        assert seen.kinds() == []
-        assert seen.counts() == (0, 0)
-
-
-async def test_pool_terminates_while_held(postgres: Postgres) -> None:
-    async with watched(postgres.url) as seen:
-        connection = await seen.pool.acquire()
-        await _helper(seen.pool)
-        seen.kinds()
-        seen.pool.terminate()
-        assert sorted(seen.kinds()) == [
-            "CheckedIn",
-            "ConnectionClosed(pool_closed)",
-            "ConnectionClosed(pool_closed)",
-            "PoolClosed",
-        ]
-        await seen.pool.release(connection)
-        assert seen.kinds() == []
-        assert seen.counts() == (0, 0)
-
-
-async def test_close_waits_for_held_connections(postgres: Postgres) -> None:
-    async with watched(postgres.url) as seen:
-        connection = await seen.pool.acquire()
-        seen.kinds()
-        closing = asyncio.create_task(seen.pool.close())
-        await until(seen.pool.is_closing)
-        with pytest.raises(asyncpg.InterfaceError, match="pool is closing"):
-            await seen.pool.acquire()
-        failed = ["CheckoutStarted", "CheckoutFailed(pool_closed)"]
-        assert seen.kinds() == ["PoolClosed", *failed]
-        assert seen.counts() == (1, 0)
-        await seen.pool.release(connection)
-        await closing
-        assert seen.kinds() == ["CheckedIn", "ConnectionClosed(pool_closed)"]
-        assert seen.counts() == (0, 0)
-
-
-async def test_close_while_waiters_wait(postgres: Postgres) -> None:
-    async with watched(postgres.url, max_size=1) as seen:
-        connection = await seen.pool.acquire()
-        waiters = [asyncio.create_task(_acquire(seen.pool)) for _ in range(2)]
-        await until(lambda: len(seen.ledger.pending) == 2)
-        closing = asyncio.create_task(seen.pool.close())
-        await until(seen.pool.is_closing)
-        await seen.pool.release(connection)
-        await closing
-        await until(lambda: all(waiter.done() for waiter in waiters))
-        assert seen.counts() == (0, 0)
-        assert seen.ledger.pending == {}
-        for waiter in waiters:
-            with contextlib.suppress(asyncpg.InterfaceError):
-                await waiter
-
-
-async def test_cancelled_close_terminates(postgres: Postgres) -> None:
-    async with watched(postgres.url) as seen:
-        connection = await seen.pool.acquire()
-        seen.kinds()
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(seen.pool.close(), 0.01)
-        assert seen.kinds() == ["PoolClosed", "CheckedIn", "ConnectionClosed(pool_closed)"]
-        assert seen.counts() == (0, 0)
-        await seen.pool.release(connection)
 
 
 async def test_release_twice_and_to_a_wrong_pool(postgres: Postgres) -> None:
@@ -334,64 +230,6 @@ async def test_init_may_fail(postgres: Postgres) -> None:
         assert seen.counts() == (0, 0)
 
 
-async def test_reset_that_times_out_ends_the_connection(postgres: Postgres) -> None:
-    async def reset(connection: Any) -> None:
-        await connection.execute("SELECT pg_sleep(5)")
-
-    async with watched(postgres.url, reset=reset) as seen:
-        connection = await seen.pool.acquire(timeout=0.2)
-        seen.kinds()
-        with pytest.raises(TimeoutError):
-            await seen.pool.release(connection)
-        assert seen.kinds() == ["CheckedIn", "ConnectionClosed(error)"]
-        assert seen.event(events.CheckedIn).phases["reset"] >= 0.19
-        assert seen.counts() == (0, 0)
-
-
-async def test_spent_and_expired_connections_are_stale(postgres: Postgres) -> None:
-    async with watched(postgres.url, max_size=1, max_queries=1) as seen:
-        await seen.pool.execute("SELECT 1")
-        await until(lambda: seen.counts() == (0, 0))
-        assert seen.kinds() == [*OPENED, "CheckedIn", "ConnectionClosed(stale)"]
-    async with watched(postgres.url) as seen:
-        connection = await seen.pool.acquire()
-        await _helper(seen.pool)
-        assert seen.counts() == (1, 1)
-        seen.kinds()
-        await seen.pool.expire_connections()
-        assert seen.kinds() == ["PoolCleared"]
-        assert seen.counts() == (1, 1)
-        await _helper(seen.pool)
-        assert seen.kinds() == [
-            "CheckoutStarted",
-            "ConnectionClosed(stale)",
-            "ConnectionCreated",
-            "ConnectionReady",
-            "CheckedOut",
-            "CheckedIn",
-        ]
-        await seen.pool.release(connection)
-        assert seen.kinds() == ["CheckedIn", "ConnectionClosed(stale)"]
-        assert seen.counts() == (0, 1)
-
-
-async def test_inactive_connection_is_idle_also_when_older(postgres: Postgres) -> None:
-    async with watched(postgres.url, max_inactive_connection_lifetime=0.02) as seen:
-        await seen.pool.execute("SELECT 1")
-        seen.kinds()
-        await until(lambda: seen.counts() == (0, 0))
-        assert seen.kinds() == ["ConnectionClosed(idle)"]
-    lifetime = 0.1
-    async with asyncpg.create_pool(
-        postgres.url, min_size=0, max_inactive_connection_lifetime=lifetime
-    ) as pool:
-        await pool.execute("SELECT 1")
-        seen = Seen(pool)
-        await until(lambda: seen.counts() == (0, 0))
-        assert seen.kinds() == ["ConnectionClosed(idle)"]
-        seen.stop()
-
-
 async def test_cancellation_at_every_turn(postgres: Postgres) -> None:
     async def setup(connection: Any) -> None:
         await connection.execute("SELECT 1")
@@ -429,7 +267,7 @@ async def test_detach_while_out_restores_everything(postgres: Postgres) -> None:
         assert pool._holders[0].__class__ is PoolConnectionHolder
         assert isinstance(pool, Pool)
         connection = await pool.acquire()
-        waiter = asyncio.create_task(_acquire(pool))
+        waiter = asyncio.create_task(acquire(pool))
         seen.stop()
         assert type(pool) is Pool
         assert {type(holder) for holder in pool._holders} == {PoolConnectionHolder}

@@ -10,12 +10,13 @@ from sqlalchemy.pool import QueuePool
 
 import dashboard.probes._sqlalchemy_events as hooked_events
 import dashboard.probes._sqlalchemy_facts as facts
+import dashboard.probes._sqlalchemy_failures as failures
 import dashboard.probes._sqlalchemy_hooks as hooks
 import dashboard.probes._sqlalchemy_statements as statements
 import dashboard.probes._using as using
 from dashboard.probes import tap
+from dashboard.probes.emitter import Emitter
 from dashboard.probes.frames import Locator
-from dashboard.probes.sinks import Emitter
 from dashboard.probes.sqlalchemy import Probe
 from dashboard.recorder.ledger import Ledger
 
@@ -30,7 +31,7 @@ INTERNALS = [
     (Locator, "search"),
     (hooks, "running_loop"),
     (hooks, "of_task"),
-    (hooks, "trim"),
+    (failures, "trim"),
     (hooks, "getframe"),
     (hooks, "new_claim"),
     (facts, "backend_pid"),

@@ -11,6 +11,7 @@ from dashboard.model.claim import LiveOwner
 from dashboard.model.snapshot import LoopLag
 from dashboard.probes import loops, owners
 from dashboard.probes.loops import Loops
+from dashboard.probes.sentry import NAME
 
 
 class Running:
@@ -84,6 +85,11 @@ def eventually(condition: Callable[[], object]) -> None:
         time.sleep(0.002)
 
 
+def is_guarded() -> bool:
+    """Whether a sentry looks."""
+    return NAME in {thread.name for thread in threading.enumerate()}
+
+
 @pytest.fixture
 def running() -> Iterator[Running]:
     made = Running()
@@ -99,8 +105,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def look(running: Running, clock: Clock) -> Callable[[], tuple[LoopLag, ...]]:
-    seen = Loops(clock)
+def seen(clock: Clock) -> Iterator[Loops]:
+    made = Loops(clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def look(running: Running, seen: Loops) -> Callable[[], tuple[LoopLag, ...]]:
     assert running.owner is not None
     held = {"orders": [running.owner]}
     return lambda: seen.look(lambda: held)
@@ -156,6 +168,19 @@ def test_nobody_looking_ends_the_timer(
     eventually(lambda: running.loop._scheduled == [])  # type: ignore[attr-defined]
 
 
+def test_sentry_lives_while_somebody_watches(
+    running: Running, clock: Clock, look: Callable[[], tuple[LoopLag, ...]]
+) -> None:
+    look()
+    running.settle()
+    assert not is_guarded()  # Who asks once needs no thread.
+    clock.now += 1.0
+    look()
+    assert is_guarded()
+    clock.now += 60
+    eventually(lambda: not is_guarded())
+
+
 def test_loop_that_ended_is_not_blocked(
     running: Running, clock: Clock, look: Callable[[], tuple[LoopLag, ...]]
 ) -> None:
@@ -163,6 +188,33 @@ def test_loop_that_ended_is_not_blocked(
     running.end()
     clock.now += 60
     assert look() == ()
+
+
+def test_loop_stays_that_of_a_pool_whose_owner_ended(
+    running: Running, clock: Clock, seen: Loops
+) -> None:
+    assert running.owner is not None
+    held: dict[str, list[LiveOwner | asyncio.AbstractEventLoop]] = {"orders": [running.owner]}
+    seen.look(lambda: held)
+    running.settle()
+    held["orders"] = [owners.NOBODY]
+    clock.now += 2.0
+    seen.look(lambda: held)
+    running.settle()
+    blocking = running.block()
+    clock.now += 4.0
+    (late,) = seen.look(lambda: held)
+    assert late.pools == ("orders",)
+    blocking.release.set()
+
+
+def test_loop_of_the_pool_itself_is_watched(running: Running, clock: Clock, seen: Loops) -> None:
+    blocking = running.block()
+    assert seen.look(lambda: {"orders": [running.loop]}) == ()
+    clock.now += 4.0
+    (late,) = seen.look(lambda: {"orders": [running.loop]})
+    assert (late.is_blocked, late.pools) == (True, ("orders",))
+    blocking.release.set()
 
 
 def test_threads_have_no_loop(clock: Clock) -> None:

@@ -14,9 +14,10 @@ from dashboard.model.claim import Connection, new_claim
 from dashboard.model.errors import DashboardError
 from dashboard.model.events import PoolEvent
 from dashboard.probes import tap
+from dashboard.probes.emitter import Emitter
 from dashboard.probes.frames import NOWHERE
 from dashboard.probes.owners import NOBODY
-from dashboard.probes.sinks import Emitter, Tee
+from dashboard.probes.sinks import Tee
 
 from .contract import EmitterEyes, LedgerEyes
 

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from dashboard.demo.postgres import Postgres
 from dashboard.probes import tap
 
-from .contract import EmitterEyes, until
+from .contract import EmitterEyes, LedgerEyes, until
 from .test_sqlalchemy import same, watched
 
 
@@ -136,6 +136,22 @@ def test_listeners_gone_after_dispose_and_stop() -> None:
     tapped.remove(eyes.sink)
     assert type(engine.pool) is QueuePool
     assert _listeners(engine) == before
+    engine.dispose()
+
+
+def test_nothing_stays_on_records_after_stop() -> None:
+    engine = create_engine("sqlite://", poolclass=QueuePool)
+    with engine.connect() as held:
+        record = held._dbapi_connection._connection_record  # type: ignore[union-attr]
+    before = set(vars(record))
+    eyes = LedgerEyes()
+    tapped = tap(engine, eyes.sink)
+    engine.connect().close()
+    engine.connect().close()
+    with engine.connect():
+        tapped.remove(eyes.sink)
+        assert set(vars(record)) == before
+    assert eyes.sink.errors == 0
     engine.dispose()
 
 

@@ -22,6 +22,8 @@ def engine(tmp_path):
 
 kept = []
 """
+#: Plugins that no case needs, and that take a second to import.
+_SLOW = ("hypothesispytest", "faker", "valkey")
 _LINE = re.compile(r"test_case\.py:(\d+) in (\w+)")
 
 
@@ -29,7 +31,8 @@ def run(tmp_path: Path, body: str, *options: str, head: str = _HEAD) -> tuple[in
     """Exit status and output of pytest over one file."""
     (tmp_path / "test_case.py").write_text(head + body)
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", *options]
+    without = [word for name in ("cacheprovider", *_SLOW) for word in ("-p", f"no:{name}")]
+    command = [sys.executable, "-m", "pytest", *without, "-W", "ignore", *options]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
@@ -218,6 +221,50 @@ def test_anyio_tests_are_followed(tmp_path: Path) -> None:
     status, said = run(tmp_path, ANYIO, *options)
     assert (status, "1 failed" in said) == (1, True)
     assert _LINE.findall(said)[0][1] == "test_forgets_in_anyio"
+
+
+CUT = """
+import aiohttp, aiohttp.test_utils, aiohttp.web
+
+@pytest.fixture
+async def session():
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+@pytest.fixture
+async def url():
+    over = asyncio.Event()
+
+    async def slow(request):
+        response = aiohttp.web.StreamResponse()
+        await response.prepare(request)
+        await over.wait()
+
+    app = aiohttp.web.Application()
+    app.router.add_get("/", slow)
+    async with aiohttp.test_utils.TestServer(app) as server:
+        yield str(server.make_url("/"))
+        over.set()
+
+@pytest.fixture
+async def response(url, session):
+    async with session.get(url) as response:
+        yield response
+
+async def test_returned_by_a_fixture(response):
+    assert response.status == 200
+
+async def test_never_read(url, session):
+    kept.append(await session.get(url))
+"""
+
+
+def test_end_of_the_pool_hides_no_leak(tmp_path: Path) -> None:
+    status, said = run(tmp_path, CUT, "--pool-leaks")
+    assert (status, "1 failed, 1 passed" in said) == (1, True)
+    line = f"test_case.py:{line_of(CUT, 'await session.get(url))')} test_never_read"
+    assert f"{line} (task" in said
+    assert "cut off by the end of its pool" in said
 
 
 def test_workers_of_xdist_report(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ GROWN = 10_000
 
 
 def rows(count: int) -> list[list[int]]:
-    return [[0] * count for _ in range(7)]
+    return [[0] * count for _ in range(8)]
 
 
 def test_small_records_are_left_alone() -> None:

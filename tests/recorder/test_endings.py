@@ -47,6 +47,7 @@ def test_collected_task_ended_when_it_was_collected() -> None:
     gc.collect()
     held.clock.now += 60
     assert held.look(claim) == 60.0
+    assert held.endings.was_seen(claim)
     held.clock.now += 5
     assert held.look(claim) == 65.0
 
@@ -70,9 +71,11 @@ def test_task_that_is_kept_ended_after_its_last_sign() -> None:
     task, claim = asyncio.run(main())
     held.clock.now += 60
     assert held.look(claim) == 67.0
+    assert not held.endings.was_seen(claim)
     del task
     gc.collect()
     assert held.look(claim) == 67.0
+    assert not held.endings.was_seen(claim)
 
 
 def test_look_that_saw_it_alive_is_a_sign() -> None:
@@ -139,14 +142,16 @@ def test_broken_clock_harms_nobody() -> None:
         def __call__(self) -> float:
             raise RuntimeError("the clock stands still")
 
-    clock = Broken()
+    clock, sound = Broken(), Clock()
     keep_time(clock, clock)
+    keep_time(sound, sound)
     told: list[LiveOwner] = []
     thread = threading.Thread(target=lambda: told.append(asker()))
     thread.start()
     thread.join()
     (owner,) = told
     assert owner.ended_at(clock) is None
+    assert owner.ended_at(sound) == 1000.0
     assert not owner.is_alive()
 
 

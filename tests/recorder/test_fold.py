@@ -1,8 +1,4 @@
-import gc
-import os
 import sys
-import threading
-from collections.abc import Callable
 
 import pytest
 
@@ -63,6 +59,20 @@ def test_steps_are_kept_apart_on_the_hosts_path() -> None:
     ]
 
 
+def test_batch_over_two_steps_is_split() -> None:
+    clock = Clock(1009.0)
+    pool = record(clock)
+    for place in range(BATCH):
+        clock.now = 1009.0 + place / 128
+        hold(pool, clock, 0.25)
+    pool.fold()
+    counted = {
+        name: [pool.past.fine[name].between(at, at + 10).count for at in (1000, 1010, 1020)]
+        for name in ("wait", "use")
+    }
+    assert counted == {"wait": [128, 128, 0], "use": [96, 160, 0]}
+
+
 def test_host_folds_only_whole_batches() -> None:
     clock = Clock()
     pool = record(clock)
@@ -97,15 +107,15 @@ def test_host_counts_what_has_waited_for_long() -> None:
         hold(pool, clock, 0.0)
     assert (pool.checkins, len(pool.trace)) == (22 * BATCH, 22 * BATCH)
     assert "use" not in pool.lifetime
-    for start in (1010.0, 1020.0, 1030.0, 1040.0, 1050.0, 1060.0):
-        clock.now = start
+    for start in range(1010, 1090, 10):
+        clock.now = float(start)
         for _ in range(8 * BATCH):
             hold(pool, clock, 0.0)
     # The 16 last batches wait, and those of the ten seconds before that are counted together.
-    assert (pool.checkins, pool.lifetime["use"].total()) == (70 * BATCH, 41 * BATCH)
+    assert (pool.checkins, pool.lifetime["use"].total()) == (86 * BATCH, 65 * BATCH)
     pool.fold()
-    assert pool.lifetime["use"].total() == 72 * BATCH
-    assert [pool.past.fine["use"].between(at, at + 10).count for at in (1000, 1010, 1060)] == [
+    assert pool.lifetime["use"].total() == 88 * BATCH
+    assert [pool.past.fine["use"].between(at, at + 10).count for at in (1000, 1010, 1080)] == [
         24 * BATCH,
         8 * BATCH,
         8 * BATCH,
@@ -212,94 +222,3 @@ def test_adopted_has_no_wait_and_is_no_checkout() -> None:
     assert (pool.checkouts, pool.checkins) == (1, 2)
     assert (pool.lifetime["wait"].total(), pool.lifetime["use"].total()) == (1, 2)
     assert (counts(pool, "asked"), counts(pool, "got")) == ([0, 0, 0, 1, 0], [0, 1, 0, 1, 0])
-
-
-def test_threads_fold_at_once_and_lose_nothing() -> None:
-    pool = record()
-    rounds = 2000
-
-    def work(lease: int) -> None:
-        for number in range(rounds):
-            take(pool, lease, SITES[lease % 4])
-            pool.ledger.returned(lease)
-            if not number % 50:
-                pool.fold()
-
-    threads = [threading.Thread(target=work, args=(lease,)) for lease in range(1, 7)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert pool.fold()
-    assert (pool.checkouts, pool.checkins, len(pool.trace)) == (12_000, 12_000, 12_000)
-    assert (pool.lifetime["use"].total(), sum(counts(pool, "returned", 60))) == (12_000, 12_000)
-    assert (pool.ledger.errors, pool.ledger.unmatched) == (0, 0)
-
-
-class _Returner:
-    """In a cycle, so that the garbage collector finds it whenever it runs."""
-
-    def __init__(self, give_back: Callable[[], object]) -> None:
-        self.give_back = give_back
-        self.me = self
-
-    def __del__(self) -> None:
-        self.give_back()
-
-
-def test_garbage_collector_returns_in_the_middle_of_a_fold() -> None:
-    pool = record()
-    clock = pool.now
-    thresholds = gc.get_threshold()
-    gc.set_threshold(1)
-    try:
-        for lease in range(1, 400):
-            take(pool, lease)
-            _Returner(lambda lease=lease: pool.ledger.returned(lease))  # type: ignore[misc]
-            pool.fold()
-    finally:
-        gc.set_threshold(*thresholds)
-    gc.collect()
-    assert pool.fold()
-    assert (pool.checkins, pool.ledger.open, pool.ledger.errors) == (399, {}, 0)
-    assert clock() == 1000.0
-
-
-def test_fold_inside_a_fold_gives_way() -> None:
-    clock = Clock()
-    pool = record(clock)
-    hold(pool, clock, 1.0)
-    seen: list[bool] = []
-    pool.feed.add = lambda *_, **__: seen.append(pool.fold())  # type: ignore[method-assign]
-    assert pool.fold()
-    assert set(seen) == {False}
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_child_begins_anew() -> None:
-    clock = Clock()
-    pool = record(clock)
-    hold(pool, clock, 1.0)
-    take(pool, 2)
-    pool._lock.acquire()  # Somebody folds while another thread forks.
-    child = os.fork()
-    if not child:
-        pool.reset()
-        folded = pool.fold()
-        found = (folded, pool.checkins, pool.ledger.open, len(pool.ledger.ended), len(pool.trace))
-        os._exit(0 if found == (True, 0, {}, 0, 0) else 1)
-    pool._lock.release()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert pool.fold()
-    assert (pool.checkins, list(pool.ledger.open)) == (1, [2])
-
-
-def test_broken_batch_is_counted() -> None:
-    pool = record()
-    pool.ledger.rows.extend([None] * WIDTH)
-    assert pool.fold()
-    assert (pool.ledger.errors, pool.ledger.last_error) == (1, "fold: TypeError")
-    hold(pool, Clock(), 1.0)
-    assert pool.fold()
-    assert pool.checkins == 1

@@ -9,7 +9,7 @@ from dashboard.recorder.trace import ROW, Request, Trace
 
 def rows(first: int, count: int) -> list[list[float]]:
     numbers: list[float] = list(range(first, first + count))
-    return [numbers, [0.5] * count, [0.25] * count, numbers, numbers, numbers, [0] * count]
+    return [numbers, [0.5] * count, [0.25] * count, numbers, numbers, numbers, [0] * count, [0] * count]
 
 
 def asked(trace: Trace) -> list[float]:
@@ -18,10 +18,10 @@ def asked(trace: Trace) -> list[float]:
 
 def test_row_is_read_as_written() -> None:
     trace = Trace()
-    trace.extend(1, [12.5], [0.5], [0.0], [7], [2**32 - 1], [65_535], [1])
-    trace.extend(1, [13.0], [0.5], [2.0], [8], [9], [3], [0])
+    trace.extend(1, [12.5], [0.5], [0.0], [7], [2**32 - 1], [65_535], [9], [1])
+    trace.extend(1, [13.0], [0.5], [2.0], [8], [9], [3], [0], [0])
     assert list(trace) == [
-        Request(12.5, 0.5, None, 7, 2**32 - 1, 65_535, "timeout"),
+        Request(12.5, 0.5, None, 7, 2**32 - 1, 65_535, "timeout", 9),
         Request(13.0, 0.5, 2.0, 8, 9, 3, "returned"),
     ]
     assert (len(trace), trace.memory) == (2, 2 * ROW)

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from dashboard.model.claim import REF, USE, quiet_for
 from dashboard.model.distribution import buckets_of
+from dashboard.probes.owners import keep_time
 from dashboard.recorder.callsites import GENERATION, SiteTally
 from dashboard.recorder.pool import PoolRecord
 
-from .given import SITES, Clock, hold, record, take
+from .given import SITES, Clock, hold, record, somebody, take
 
 SITE = SITES[0]
 DAY = 86_400.0
@@ -64,6 +65,29 @@ def test_hold_is_quiet_where_nothing_was_seen() -> None:
     hold(pool, clock, 4.0, SITE)
     run(pool, clock, 0.5, 8.0, 0.25)
     assert tally(pool).quiet_time() == {bucket(4.0): 1, bucket(0.5): 1}
+
+
+def test_what_outlives_its_owner_was_handed_on() -> None:
+    clock = Clock()
+    pool = record(clock)
+    keeper = somebody()
+    keep_time(pool, clock)
+    for ends in (True, False, True):
+        owner = somebody()
+        take(pool, 1, SITE, owner)
+        pool.ledger.using(1, owner)
+        pool.ledger.used(1)
+        if ends:
+            owner.end()
+        clock.now += 1
+        pool.ledger.returned(1)
+        owner.end()
+    take(pool, 1, SITE, keeper)
+    pool.ledger.using(1, somebody())
+    pool.ledger.returned(1)
+    uses = tally(pool).uses
+    assert uses is not None
+    assert (uses.looked, uses.handed_on) == (4, 3)
 
 
 def test_statement_told_at_its_end() -> None:

@@ -2,7 +2,8 @@
 
 from dashboard.model.snapshot import Source
 
-from .given import Given, happenings, pool, suspect
+from .crowded import happenings, pool, suspect
+from .given import Given
 
 #: Names that try to leave the place where they are shown.
 HOSTILE = (

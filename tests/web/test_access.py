@@ -10,7 +10,7 @@ from starlette.requests import Request
 from dashboard.model.errors import DashboardError
 from dashboard.web.access import Access, Entry, Refusal
 
-from .given import TOKEN
+from .crowded import TOKEN
 from .scopes import HOST, bearer, scope, status
 
 

@@ -1,24 +1,21 @@
 """The Advice page: advice in order, the budget, and the sizes of a pool."""
 
 import re
-import time
-from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from dashboard.model.distribution import Distribution, buckets_of
+from dashboard.model.comparison import Comparison
 from dashboard.model.findings import Advice
-from dashboard.model.history import History, Mark
-from dashboard.model.period import Period
+from dashboard.model.limits import ServerLimit
 from dashboard.model.whatif import Prediction, Row, Thumb
 from dashboard.web.access import Access
 from dashboard.web.site import build
 
 from . import asking
-from .given import AT, Given, orders, pool
+from .crowded import AT, pool
+from .given import Given, orders
 from .moments import incident
 
 HOSTILE = '<script>alert("1")</script>'
@@ -76,10 +73,10 @@ PREDICTION = Prediction(
 
 @dataclass
 class Wise(Given):
-    """With predictions and periods."""
+    """With predictions and comparisons."""
 
     predictions: dict[str, Prediction] = field(default_factory=dict)
-    marks: tuple[Mark, ...] = ()
+    compared: list[Comparison] = field(default_factory=list)
     collected: dict[str, str] = field(default_factory=dict)
     servers: list[object] = field(default_factory=list)
 
@@ -96,30 +93,9 @@ class Wise(Given):
         """As given."""
         return self.predictions.get(name)
 
-    def history(
-        self, name: str, seconds: float, points: int, until: float | None = None
-    ) -> History:
-        """No more than the marks."""
-        del name, seconds, points, until
-        return History(start=0.0, step=1.0, marks=self.marks)
-
-    def period(self, name: str, start: float, end: float) -> Period | None:  # type: ignore[override]
-        """Slower before the mark than after it."""
-        del name
-        is_before = end <= self.marks[0].at
-        return Period(
-            start=start,
-            end=end,
-            wait_time=_took(0.2 if is_before else 0.002),
-            use_time=_took(0.01),
-            checkouts=round(end - start) * 10,
-            timeouts=3 if is_before else 0,
-            used=4.5,
-        )
-
-
-def _took(seconds: float) -> Distribution:
-    return Distribution(Counter(buckets_of([seconds])))
+    def comparisons(self) -> list[Comparison]:
+        """As given."""
+        return list(self.compared)
 
 
 def wise(**facts: Any) -> Wise:
@@ -221,23 +197,42 @@ def test_entered_limit_reaches_budget_and_rules() -> None:
 
 
 def test_wrong_limit_is_refused() -> None:
-    for query in ("max_connections=0", "workers=0", "workers=x"):
+    for query in (
+        "max_connections=0",
+        "workers=0",
+        "workers=x",
+        "deadline=soon",
+        "pooler=0",
+        "longest_life=inf",
+    ):
         assert ask(f"/advice?{query}", wise()).status_code == 400
+        assert ask(f"/api/advice?{query}", wise()).status_code == 400
+    refused = ask("/advice?longest_idle=nan", wise()).text
+    assert "longest_idle takes seconds above 0" in refused
 
 
-def test_mark_sets_before_beside_after() -> None:
-    now = time.time()
-    since = datetime.fromtimestamp(now - 300, UTC)
-    given = Wise(
-        pools={"orders": replace(pool("orders"), since=since)},
-        marks=(Mark(now - 100, "deploy 1.4.2"),),
-    )
-    text = ask("/advice", given).text
-    assert "deploy 1.4.2" in text
-    cells = re.findall(r'<td class="r">([^<]* → [^<]*)</td>', text)
-    assert cells == ["199 ms → 2.0 ms", "10 ms → 10 ms", "4.5 → 4.5", "10 → 10", "3 → 0"]
-    given.marks = (Mark(now - 5, "deploy 1.4.3"),)
-    assert "deploy 1.4.3" not in ask("/advice", given).text  # Too little lies after it.
+def test_question_may_be_about_a_line() -> None:
+    (stats,) = pool("orders").call_sites
+    shown = replace(pool("orders"), call_sites=(replace(stats, statements=9),))
+    given = Wise(pools={"orders": shown}, predictions={"orders": PREDICTION})
+    name = f"{stats.call_site.file}:{stats.call_site.line}"
+    text = ask(f"/advice?pool=orders&question=release&site={name}", given).text
+    assert f'<option value="{name}" selected>' in text
+    assert 'name="site"' not in ask("/advice?pool=orders&question=ping", given).text
+
+
+def test_what_somebody_knows_stays_in_the_address() -> None:
+    given = wise()
+    query = "deadline=2.5&longest_life=3600&longest_idle=350&pooler=20"
+    text = ask(f"/advice?pool=orders&{query}", given).text
+    assert given.servers == [
+        ServerLimit(deadline=2.5, longest_life=3600, longest_idle=350, pooler=20)
+    ]
+    assert 'name="deadline" min="0.001" step="any" inputmode="decimal" value="2.5"' in text
+    assert 'hx-get="?part=list&amp;pooler=20&amp;deadline=2.5&amp;longest_life=3600&amp;' in text
+    assert '<a class="btn" href="?pool=orders#known">Forget them</a>' in text
+    ask(f"/api/advice?{query}", given)
+    assert given.servers[0] == given.servers[1]
 
 
 def test_every_text_is_escaped() -> None:
@@ -266,21 +261,3 @@ def test_fragment_is_the_list_only() -> None:
     assert answer.status_code == 200
     assert "<html" not in answer.text
     assert ask("/advice?part=none", wise()).status_code == 404
-
-
-def test_page_s_figures_are_in_the_api() -> None:
-    now = time.time()
-    given = Wise(
-        pools={"orders": replace(pool("orders"), since=datetime.fromtimestamp(now - 300, UTC))},
-        marks=(Mark(now - 100, "deploy 1.4.2"),),
-        collected={"orders": "collecting: 3,100 of 10,000 checkouts"},
-    )
-    (budget,) = ask("/api/budgets?max_connections=20&workers=2", given).json()
-    assert (budget["wanted"], budget["usable"], budget["left"]) == (14, 17, 3)
-    (found,) = ask("/api/comparisons", given).json()
-    assert (found["mark"]["text"], found["pool"]) == ("deploy 1.4.2", "orders")
-    assert (found["before"]["timeouts"], found["after"]["timeouts"]) == (3, 0)
-    assert ask("/api/collecting", given).json() == [
-        {"pool": "orders", "text": "collecting: 3,100 of 10,000 checkouts"}
-    ]
-    assert ask("/api/budgets?workers=x", given).status_code == 400

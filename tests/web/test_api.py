@@ -15,7 +15,8 @@ from dashboard.web.shapes import plain, settings
 from dashboard.web.site import build
 
 from . import asking
-from .given import Given, many, orders, pool
+from .crowded import pool
+from .given import Given, many, orders
 
 Serve = Callable[[ASGIApp], str]
 
@@ -116,6 +117,7 @@ def test_pool_shows_who_holds_and_who_waits() -> None:
         "in_statement": None,
         "user": None,
         "owner_ended_for": None,
+        "owner_end_seen": True,
         "handed_over": False,
         "in_use_by": "",
         "beside": [],

@@ -11,7 +11,8 @@ from dashboard.model.origin import UNKNOWN_OWNER, UNKNOWN_SITE
 from dashboard.web.batches import Batch, Poller, encode, event_row
 from dashboard.web.hub import Client, Frame
 
-from .given import AT, orders, pool
+from .crowded import AT, pool
+from .given import orders
 
 
 def checked_out(claim: int, wait_time: float = 0.001) -> ev.CheckedOut:

@@ -10,7 +10,8 @@ from starlette.routing import Mount, Route
 from dashboard.web.access import Access
 from dashboard.web.site import build
 
-from .given import TOKEN, orders
+from .crowded import TOKEN
+from .given import orders
 from .sites import Serve
 
 

@@ -15,7 +15,8 @@ from dashboard.web.access import Access
 from dashboard.web.shapes import text
 from dashboard.web.site import build
 
-from .given import Given, happenings, pool, suspect
+from .crowded import happenings, pool, suspect
+from .given import Given
 from .hostile import HOSTILE, hostile
 from .listening import first
 

@@ -7,7 +7,7 @@ import pytest
 from dashboard.model.errors import DashboardError
 from dashboard.web.access import Access
 
-from .given import TOKEN
+from .crowded import TOKEN
 from .scopes import HOST, bearer, scope, status
 
 

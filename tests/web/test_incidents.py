@@ -16,16 +16,8 @@ from dashboard.web.site import build
 from tests.web.asking import ask
 from tests.web.hostile import HOSTILE
 from tests.web.moments import incident
-from tests.web.readings import (
-    AT,
-    PLACE,
-    ROLLUP,
-    PlainReading,
-    checkout,
-    pool,
-    some_events,
-    suspect,
-)
+from tests.web.reading import PlainReading
+from tests.web.readings import AT, PLACE, ROLLUP, checkout, pool, some_events, suspect
 
 CHARGE = CallSite("shop/payments.py", 54, "charge")
 BUSY = pool(

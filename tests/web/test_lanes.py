@@ -21,7 +21,8 @@ from dashboard.web.marks import lines
 from dashboard.web.pages import routes
 from tests.web.asking import ask
 from tests.web.lanes import bar, values
-from tests.web.readings import AT, PlainReading, pool, some_events, suspect, wave
+from tests.web.reading import PlainReading
+from tests.web.readings import AT, pool, some_events, suspect, wave
 
 START = AT.timestamp() - 60
 DEPLOY = Mark(AT.timestamp() - 300, "deploy 1.4.2")

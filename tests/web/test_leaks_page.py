@@ -11,7 +11,8 @@ from dashboard.web.access import Access
 from dashboard.web.site import build
 
 from . import asking
-from .given import Given, suspect
+from .crowded import suspect
+from .given import Given
 
 SINCE = datetime(2026, 11, 22, 9, 58, tzinfo=UTC)
 

@@ -13,7 +13,8 @@ from dashboard.web.access import Access
 from dashboard.web.site import build
 
 from .asking import ask
-from .given import Given, orders, pool, suspect, values
+from .crowded import pool, suspect, values
+from .given import Given, orders
 
 
 def scrape(given: Given, **headers: str) -> httpx.Response:

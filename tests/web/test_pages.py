@@ -16,16 +16,8 @@ from dashboard.model.ports import Reading
 from dashboard.web.frame import element_id
 from dashboard.web.pages import error_page, routes
 from tests.web.asking import ask
-from tests.web.readings import (
-    AT,
-    PLACE,
-    ROLLUP,
-    PlainReading,
-    pool,
-    site_stats,
-    some_events,
-    suspect,
-)
+from tests.web.reading import PlainReading
+from tests.web.readings import AT, PLACE, ROLLUP, pool, site_stats, some_events, suspect
 
 BUSY = pool(
     used=28,

@@ -13,7 +13,8 @@ from dashboard.web.report import render, versions
 from dashboard.web.site import build
 
 from .asking import ask
-from .given import AT, Given, checkout, orders, pool, suspect
+from .crowded import AT, checkout, pool, suspect
+from .given import Given, orders
 from .hostile import HOSTILE
 
 

@@ -5,7 +5,8 @@ import time
 import httpx
 import pytest
 
-from .given import AT, happenings, orders
+from .crowded import AT, happenings
+from .given import orders
 from .listening import eventually, first, listening, messages
 from .sites import Make, Serve
 

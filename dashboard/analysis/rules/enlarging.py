@@ -71,7 +71,7 @@ def _sizes(lab: Lab) -> list[int]:
     size = lab.demand.size or 1
     start = staffing(lab.offered_peak) - max(0, lab.demand.overflow)
     wanted = {size, size + 1, size + 2, ceil(1.3 * size), ceil(1.6 * size), 2 * size}
-    wanted |= {3 * size, max(size, start), max(size, ceil(1.25 * start))}
+    wanted |= {3 * size, *(max(size, ceil(factor * start)) for factor in (1, 1.25, 1.6, 2.2, 3))}
     return sorted(wanted)
 
 
@@ -133,7 +133,8 @@ def _experiment(
 
 def _confidence(lab: Lab, row: Row) -> str:
     is_flat = lab.slowdown.verdict == "flat" and row.grade in {"A", "B"}
-    return "medium" if is_flat and lab.rows.imputed_share <= 0.05 else "low"
+    is_told = lab.predict([row.size]).mode != "unknown"
+    return "medium" if is_flat and is_told and lab.rows.imputed_share <= 0.05 else "low"
 
 
 def resized(case: Case, size: int) -> dict[str, tuple[object, object]]:

@@ -4,9 +4,9 @@ from typing import Final
 
 from ...model.snapshot import CallSiteStats
 from ...model.whatif import Change
-from .. import remedies
+from .. import gates, remedies
 from ..case import Case
-from ..words import line, long, many, number
+from ..words import line, long, many, number, sentence
 from .enlarging import predicted_change
 from .rule import WATCH, Found, rule
 
@@ -156,6 +156,8 @@ def more_threads(case: Case) -> Found | None:
         return None
     wanted = max(threads, ANYIO)
     overflow = case.number("max_overflow") or 0
+    held_back = gates.leak(case) or gates.nested(case) or gates.room(case, int(wanted))
+    is_larger = case.is_queue and wanted > overflow and not held_back
     return Found(
         title="More threads ask for a connection than there are",
         severity="critical" if case.pool.pending_requests >= threads - cap else "warning",
@@ -165,16 +167,20 @@ def more_threads(case: Case) -> Found | None:
                 f"the pool has {cap}."
             ),
             f"Waiting now: {case.pool.pending_requests}; gave up: {case.pool.timeouts:,}.",
+            *((sentence(held_back),) if held_back else ()),
         ),
-        settings={"pool_size": (case.pool.size, int(wanted - overflow))}
-        if case.is_queue and wanted > overflow
-        else None,
+        settings={"pool_size": (case.pool.size, int(wanted - overflow))} if is_larger else None,
         code=f"""
-# or fewer threads, in the lifespan:
+# {"or " if is_larger else ""}fewer threads, in the lifespan:
 +    anyio.to_thread.current_default_thread_limiter().total_tokens = {cap}
 # or open and close inside the endpoint:
 +    with Session(engine) as session:
 """,
         reasons=(f"anyio runs up to {ANYIO} threads unless told otherwise",),
-        effect=f"With {number(wanted)} slots, or {cap} threads, no thread waits for a thread.",
+        effect=(
+            f"With {number(wanted)} slots, or {cap} threads,"
+            if is_larger
+            else f"With {cap} threads"
+        )
+        + " no thread waits for a thread.",
     )

@@ -8,6 +8,7 @@ from ...model.findings import CERTAINTIES, Suspect
 from ...model.origin import CallSite
 from .. import remedies
 from ..case import Case
+from ..forecast import is_enough
 from ..gates import leaks
 from ..words import line, long, many, number, sentence
 from .rule import WATCH, Found, rule
@@ -95,6 +96,8 @@ def _exhaustion(case: Case, found: Sequence[Suspect]) -> tuple[str, ...]:
         return ()
     if free <= 0:
         return ("Every slot is taken.",)
+    if not is_enough(len(gone), case.watched_for):
+        return ()
     each = case.watched_for / len(gone)
     return (
         (
@@ -121,7 +124,8 @@ def _recovered(found: Sequence[Suspect]) -> str:
     transaction" and since when). Commit before slow work that is not the database's; the server's
     idle_in_transaction_session_timeout is a net for what is forgotten.""",
     silent="""The view of the server is not on (`backends=`); no checkout was idle in transaction
-    for 30 s, nor several of a line for 5 s; expect(hold=...).""",
+    for 30 s, nor for 5 s at a line where several are, or where 5 % of all checkouts are quiet for
+    as long; expect(hold=...).""",
 )
 def idle_in_transaction(case: Case) -> Found | None:
     """What the server calls idle in transaction."""
@@ -131,7 +135,8 @@ def idle_in_transaction(case: Case) -> Found | None:
     site, mine = _worst(stalled)
     longest = max(_idle(each) for each in mine)
     several = sum(_idle(each) >= _STALLED for each in mine)
-    if longest < _STALLED_LONG and several < 2:
+    is_usual = several >= 1 and _is_usual(case, site)
+    if longest < _STALLED_LONG and several < 2 and not is_usual:
         return None
     return Found(
         title=f"{line(site)} leaves transactions open while it does something else",
@@ -146,6 +151,13 @@ def idle_in_transaction(case: Case) -> Found | None:
         reasons=("commit before the slow part",),
         effect=_shorter(case, site),
     )
+
+
+def _is_usual(case: Case, site: CallSite) -> bool:
+    """Whether 5 % of what the line takes is quiet for that long."""
+    stats = next((each for each in case.pool.call_sites if each.call_site == site), None)
+    slow = None if stats is None else stats.quiet_time.percentile(95)
+    return slow is not None and slow >= _STALLED
 
 
 def _idle(suspect: Suspect) -> float:

@@ -11,27 +11,25 @@ from .rule import WATCH, Found, rule
 #: Pools of one line for one place: more than this many, or more than one a minute.
 _MOST: Final = 3
 _RECENT: Final = 600.0
-_MINUTES: Final = 3.0
 _FEW_REQUESTS: Final = 3.0
+#: Requests a second below which it does not matter what they cost.
+_FELT: Final = 1.0
 
 
 def _repeated(case: Case, kinds: frozenset[str]) -> Birth | None:
     """The line that makes pool after pool for the place of this one."""
     for birth in case.seen.births:
-        if birth.kind not in kinds or birth.count <= _MOST:
-            continue
-        recent = [ago for ago in birth.times if ago <= _RECENT]
-        if birth.alive > _MOST or len(recent) > _MOST or _a_minute(birth) > 1:
+        if birth.kind in kinds and birth.count > _MOST:
             return birth
     return None
 
 
 def _a_minute(birth: Birth) -> float:
-    """How many it makes a minute, over its last ones."""
-    if len(birth.times) < 2:
+    """How many it made a minute in the last ten; 0 for a few."""
+    recent = [ago for ago in birth.times if ago <= _RECENT]
+    if len(recent) <= _MOST:
         return 0.0
-    minutes = (birth.times[-1] - birth.times[0]) / 60
-    return len(birth.times) / max(minutes, 1 / 60) if minutes <= _MINUTES * 60 else 0.0
+    return (len(recent) - 1) * 60 / max(recent[-1] - recent[0], 1.0)
 
 
 @rule(
@@ -43,15 +41,18 @@ def _a_minute(birth: Birth) -> float:
     comes. Make one for each process, at module level or in the lifespan. Two pools to the same
     database with the same options are mostly one too many: each keeps its own connections idle.
     """,
-    silent="""At most three pools of a line lead to the same place, made at less than one a
-    minute; NullPool (tests, poolers). It needs `watch_all()`, which sees pools being made.""",
+    silent="""At most three pools of a line for the same place are alive, and it made no more than
+    one a minute in the last ten minutes; NullPool (tests, poolers). It needs `watch_all()`, which
+    sees pools being made.""",
 )
 def per_request(case: Case) -> Found | None:
     """One line makes engine after engine for the same database."""
     if case.pool.kind == "NullPool" or case.pool.library == "aiohttp":
         return None
     birth = _repeated(case, frozenset({"engine", "pool"}))
-    return _twins(case) if birth is None else _made_often(case, birth)
+    if birth is None or (birth.alive <= _MOST and _a_minute(birth) <= 1):
+        return _twins(case)
+    return _made_often(case, birth)
 
 
 def _made_often(case: Case, birth: Birth) -> Found:
@@ -106,18 +107,21 @@ def _twins(case: Case) -> Found | None:
     why="""A ClientSession has a connector, which is its pool: made for each request, every
     request looks up the name, connects and shakes hands anew, and what is not closed leaves
     sockets behind. Make one at start and close it at shutdown.""",
-    silent="""At most three sessions of a line lead to the same place, made at less than one a
-    minute, or each serves three requests and more. It needs `watch_all()`.""",
+    silent="""A line made no more than one a minute in the last ten minutes, or three in all; each
+    serves three requests and more; it is less than one request a second. It needs
+    `watch_all()`.""",
 )
 def session_per_request(case: Case) -> Found | None:
     """One line makes session after session, for a request or two each."""
     if case.pool.library != "aiohttp":
         return None
     birth = _repeated(case, frozenset({"session", "pool"}))
-    if birth is None or birth.checkouts / max(1, birth.count) >= _FEW_REQUESTS:
+    if birth is None:
+        return None
+    each, rate = birth.checkouts / birth.count, _a_minute(birth)
+    if each >= _FEW_REQUESTS or rate <= 1 or rate / 60 * each < _FELT:
         return None
     connect = case.pool.lifetime.get("create_time", case.pool.create_time).percentile(50)
-    each = birth.checkouts / birth.count
     return Found(
         title=f"{line(birth.call_site)} makes a ClientSession for each request",
         evidence=(

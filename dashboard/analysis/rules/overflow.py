@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from ...model.whatif import Change
+from .. import gates
 from ..case import DAY, Case
 from ..words import long, many, number
 from .rule import SETTINGS, WATCH, Found, rule
@@ -38,14 +40,15 @@ def churn(case: Case) -> Found | None:
         return None
     if case.watched_for < _LEAST_WATCH:
         return None
-    opens = max(0, pool.created - size)
+    # Each was closed at its return, or is open: what was recycled is no overflow.
+    opens = closed + max(0, pool.overflow)
     a_minute, share = opens * 60 / case.watched_for, opens / max(1, pool.checkouts)
     life = _median_life(case)
     is_short = life is not None and life < _SHORT_LIFE
     if not (a_minute > _OPENS_A_MINUTE and is_short) and share <= _OPENS_SHARE:
         return None
     peak = max(size + 1, min(pool.peak, pool.max or pool.peak))
-    left = 0 if pool.max is None else max(0, pool.max - peak)
+    left = 0 if pool.max is None else min(2, max(0, pool.max - peak))
     return Found(
         title="Overflow connections are opened and closed over and over",
         evidence=(
@@ -58,14 +61,24 @@ def churn(case: Case) -> Found | None:
         ),
         settings={
             "pool_size": (size, peak),
-            "max_overflow": (_whole(overflow), min(2, left) if left else 0),
+            "max_overflow": (_whole(overflow), left),
         },
         reasons=(f"{peak} were out at once at the most; a kept connection costs no connect",),
-        effect=f"About {number(opens * 3600 / case.watched_for)} opens an hour -> none once "
-        f"{peak} are open. Waits: not promised.",
+        effect=f"About {number(opens * 3600 / case.watched_for)} opens an hour -> "
+        f"{_opens(case, peak, left)}. Waits: not promised.",
         unknown="whether waits get shorter: that depends on the connects",
         benefit=a_minute,
     )
+
+
+def _opens(case: Case, size: int, overflow: int) -> str:
+    """How many the replay opens an hour with the new settings, as far as it tells."""
+    change = Change(overflow=overflow)
+    is_known = case.lab is not None and overflow and not gates.data(case)
+    rows = case.lab.predict([size], change).rows if case.lab is not None and is_known else ()
+    if not rows or rows[0].opens is None:
+        return f"none once {size} are open"
+    return f"about {number(round(rows[0].opens))} in the replay"
 
 
 def _median_life(case: Case) -> float | None:
@@ -110,7 +123,7 @@ def unlimited(case: Case) -> Found | None:
         return _no_limit(case) if case.number("limit") == 0 else None
     if not case.is_queue:
         return None
-    if case.number("max_overflow") == -1 or case.number("pool_size") == 0:
+    if (case.number("max_overflow") or 0) < 0 or case.number("pool_size") == 0:
         return _no_bound(case)
     return _unused(case)
 
@@ -119,11 +132,12 @@ def _no_bound(case: Case) -> Found:
     pool = case.pool
     size = case.number("pool_size") or 0
     wanted = max(int(size) + 2, pool.peak + 2) if not case.is_static else int(size) + 10
-    settings: dict[str, tuple[object, object]] = {"max_overflow": (-1, wanted - int(size))}
+    overflow = _whole(case.number("max_overflow"))
+    settings: dict[str, tuple[object, object]] = {"max_overflow": (overflow, wanted - int(size))}
     if size == 0:
         settings = {"pool_size": (0, max(5, wanted))}
     most = "" if case.is_static else f" At most {pool.peak} were out at once."
-    option = "pool_size=0" if size == 0 else "max_overflow=-1"
+    option = "pool_size=0" if size == 0 else f"max_overflow={overflow}"
     return Found(
         title="The pool has no bound",
         evidence=(f"{option}: a burst or a leak opens connections without end.{most}",),

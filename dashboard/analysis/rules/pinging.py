@@ -22,15 +22,15 @@ _ENOUGH: Final = 100
     thing that notices a restart or a failover. Asking only connections that lay idle for over a
     second costs next to nothing and keeps the protection (HikariCP skips its test below 500 ms).
     """,
-    silent="""Any connection has failed since the watch began; the watch is younger than a day
-    (below 30 days the confidence is low); fewer than 100 pings were seen; the ping is cheap.""",
+    silent="""Any connection has failed since the watch began; the watch is younger than 30 days;
+    fewer than 100 pings were seen; the ping is cheap.""",
 )
 def dear_ping(case: Case) -> Found | None:
     """Ping time above a tenth of the connection time or of the median hold, and no failure."""
     pings = case.pool.phases.get("pre_ping")
     if pings is None or pings.count < _ENOUGH or not case.pool.config.get("pool_pre_ping"):
         return None
-    if case.watched_for < DAY or case.pool.closed_by.get("error", 0):
+    if case.watched_for < _QUIET_DAYS * DAY or case.pool.closed_by.get("error", 0):
         return None
     ping, rate = pings.percentile(50) or 0.0, case.pool.checkouts / case.watched_for
     hold = case.pool.lifetime.get("use_time", case.pool.use_time)
@@ -58,6 +58,6 @@ def dear_ping(case: Case) -> Found | None:
         reasons=("not simply off: ask only a connection that lay idle for over a second",),
         effect=f"About {number(ping * rate)} fewer connections held on average, "
         f"{long(ping)} less at most checkouts.",
-        confidence="medium" if days >= _QUIET_DAYS else "low",
+        confidence="medium",
         benefit=ping,
     )

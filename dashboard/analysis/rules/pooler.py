@@ -4,7 +4,7 @@ from typing import Final
 
 from ..case import Case
 from ..diffs import Code
-from ..words import number
+from ..words import many, number
 from .rule import SETTINGS, Found, rule
 
 #: PgBouncer's default `default_pool_size`.
@@ -19,51 +19,77 @@ _POOLER_SIZE: Final = 20
     statement that was prepared on one is unknown on the next: InvalidSQLStatementNameError,
     DuplicatePreparedStatementError. asyncpg prepares everything it runs; its cache must be off
     there, or PgBouncer (from 1.21 on) must be told max_prepared_statements.""",
-    silent="""The address does not look like a pooler's (port 6432 or 6543), or the statement
-    cache is off. Session mode needs none of this; the mode cannot be seen from here.""",
+    silent="""No statement failed that way, and the address does not look like a pooler's (port 6432
+    or 6543) or the statement cache is off. Session mode needs none of this; the mode cannot be
+    seen from here.""",
 )
 def prepared(case: Case) -> Found | None:
-    """A pooler's port and a statement cache."""
-    if not case.is_pooled:
+    """Statements failed for it; or a pooler's port and a statement cache."""
+    failed, is_asyncpg = case.seen.unprepared, case.pool.library == "asyncpg"
+    if not failed and not case.is_pooled:
         return None
-    cache = case.number("statement_cache_size")
-    if case.pool.library == "asyncpg":
-        return None if cache == 0 else _asyncpg(case, cache)
-    if not case.is_queue or case.pool.backend not in {"", "PostgreSQL"} or not case.is_async:
+    if is_asyncpg:
+        cache = case.number("statement_cache_size")
+        return None if cache == 0 and not failed else _asyncpg(case, cache)
+    if not case.is_queue or case.pool.backend not in {"", "PostgreSQL"}:
         return None
+    return _behind_sqlalchemy(case) if failed or case.is_async else None
+
+
+def _behind_sqlalchemy(case: Case) -> Found:
+    failed = case.seen.unprepared
+    off = (
+        '{"statement_cache_size": 0, "prepared_statement_name_func": '
+        'lambda: f"__asyncpg_{uuid4()}__"}'
+        if case.is_async
+        else '{"prepare_threshold": None}'
+    )
     return Found(
-        title="A pooler, and a driver that prepares statements",
-        severity="info",
-        evidence=(_leads_to(case), "asyncpg behind SQLAlchemy prepares each statement it runs."),
+        title=_FAILED if failed else "A pooler, and a driver that prepares statements",
+        severity="warning" if failed else "info",
+        evidence=(
+            *_evidence(case),
+            "asyncpg behind SQLAlchemy prepares each statement it runs."
+            if case.is_async
+            else "psycopg prepares what it runs often.",
+        ),
         settings={
-            "connect_args": (
-                None,
-                Code(
-                    '{"statement_cache_size": 0, "prepared_statement_name_func": '
-                    'lambda: f"__asyncpg_{uuid4()}__"}'
-                ),
-            ),
+            "connect_args": (None, Code(off)),
             "poolclass": (Code(case.pool.kind), Code("NullPool")),
         },
         reasons=("needed in PgBouncer's transaction mode; not in session mode",),
         effect="No InvalidSQLStatementNameError; each statement is parsed anew.",
-        confidence="low",
+        confidence="high" if failed else "low",
+        benefit=float(failed) or None,
     )
 
 
+_FAILED: Final = "Statements fail: another connection had prepared them"
+
+
 def _asyncpg(case: Case, cache: float | None) -> Found:
-    shown = "on" if cache is None else number(cache)
+    shown, failed = "on" if cache is None else number(cache), case.seen.unprepared
     return Found(
-        title="A pooler, and a cache of prepared statements",
-        evidence=(_leads_to(case), f"statement_cache_size is {shown}."),
+        title=_FAILED if failed else "A pooler, and a cache of prepared statements",
+        evidence=(*_evidence(case), f"statement_cache_size is {shown}."),
         settings={"statement_cache_size": (None if cache is None else int(cache), 0)},
         reasons=(
             "needed in PgBouncer's transaction mode; or, from PgBouncer 1.21 on,",
             "max_prepared_statements = 200 in pgbouncer.ini",
         ),
         effect="No InvalidSQLStatementNameError; each statement is parsed anew.",
-        confidence="medium",
+        confidence="high" if failed else "medium",
+        benefit=float(failed) or None,
     )
+
+
+def _evidence(case: Case) -> tuple[str, ...]:
+    failed = case.seen.unprepared
+    told = (
+        f"{many(failed, 'statement')} failed since the watch began, as prepared statements do "
+        "behind a pooler in transaction mode, or after DEALLOCATE ALL."
+    )
+    return (*((told,) if failed else ()), *((_leads_to(case),) if case.is_pooled else ()))
 
 
 def _leads_to(case: Case) -> str:

@@ -5,7 +5,8 @@ from typing import Final
 from .. import remedies
 from ..case import DAY, Case
 from ..explaining import span
-from ..lab import Lab
+from ..lab import WAITED, Lab
+from ..sizing import PLENTY
 from ..words import line, long, many
 from .enlarging import enlarged, may_wait, target
 from .holding import idle_sites
@@ -15,6 +16,11 @@ _WINDOWS: Final = 2
 _FULL: Final = 0.90
 _WAITERS: Final = 30
 _WEEK: Final = 7 * DAY
+#: The share of the time that counts, and how much of a week has to be seen for that.
+_MOSTLY: Final = 0.999
+_SEEN: Final = 0.9
+#: Requests that may find every slot of a smaller pool taken: p99 of the waits is 0.
+_RARELY: Final = 0.01
 
 
 @rule(
@@ -27,9 +33,10 @@ _WEEK: Final = 7 * DAY
     target with the upper end of its range. Average utilisation says nothing here: bursts wait at
     a quarter of it.""",
     silent="""p95 stays within the target (10 ms, or a tenth of the median hold), or was above it
-    in only one window; slots were free when callers waited (a slow connect or ping, not the
-    size). It is held back while connections leak, while nested checkouts or the server are the
-    cause, beyond the server's budget, and before there are 10,000 checkouts and 10 bursts.""",
+    in only one window; fewer than 30 waited; slots were free when callers waited (a slow connect
+    or ping, not the size). It is held back while connections leak, while nested checkouts or the
+    server are the cause, beyond the server's budget, and before there are 10,000 checkouts and 10
+    bursts.""",
 )
 def too_small(case: Case) -> Found | None:
     """p95 above the target in two windows, and every slot taken at nine of ten waits."""
@@ -73,21 +80,23 @@ def _load(lab: Lab) -> tuple[str, ...]:
     connection is held for something else; if they never come back, it is a leak. Requests that
     gave up stay in the demand that is replayed, with holds of their kind: without them any size
     would look good.""",
-    silent="""Nobody gave up, or slots were free when they did (a server that refuses or is slow
-    to connect). The larger size is held back as in R01.""",
+    silent="""Nobody gave up, or slots were free at more than a tenth of the time-outs (a server
+    that refuses or is slow to connect). The larger size is held back as in R01.""",
 )
 def exhausted(case: Case) -> Found | None:
     """Time-outs with every slot taken."""
     lab = case.lab
     if lab is None or not case.pool.timeouts or not lab.timeouts:
         return None
-    if lab.full_at_timeouts() < _FULL * len(lab.timeouts):
+    full = lab.full_at_timeouts()
+    if full < _FULL * len(lab.timeouts):
         return None
     holders = lab.holders_at_timeouts()
+    among = "" if full == len(lab.timeouts) else f"; of {len(lab.timeouts):,} lately {full:,}"
     evidence = (
         (
-            f"{many(case.pool.timeouts, 'caller')} gave up, with all {lab.demand.capacity} slots "
-            "taken."
+            f"{many(case.pool.timeouts, 'caller')} gave up{among}, with all {lab.demand.capacity} "
+            "slots taken."
         ),
         *_held_by(lab, holders.most_common(3), holders.total()),
     )
@@ -124,42 +133,87 @@ def _held_by(lab: Lab, holders: list[tuple[int, int]], total: int) -> tuple[str,
     "R03",
     "Pool too large",
     needs=WATCH,
-    why="""A pool that never has half of its connections out keeps the others open for nothing:
-    each is a process or thread of the server, memory, and a share of max_connections that another
-    worker may lack. A large pool also lets a burst, or a leak, reach the server unbraked.""",
+    why="""A pool that hardly ever has half of its connections out keeps the others open for
+    nothing: each is a process or thread of the server, memory, and a share of max_connections that
+    another worker may lack. A large pool also lets a burst, or a leak, reach the server unbraked.
+    What counts is how many were out for 99.9 % of the time, second by second; the smaller pool is
+    advised only where the replay of the recorded requests shows no wait.""",
     silent="""The watch is younger than a week, or the pool went idle for all of it; more than half
-    of pool_size (less two) was ever out at once. The peak is the highest since the watch began,
-    which is stricter than the 99.9th percentile.""",
+    of pool_size (less two) was out in 99.9 % of the time; somebody would wait in the replay.
+    Where nobody looked for most of the week, or too few requests were recorded for a replay, the
+    peak counts instead.""",
 )
 def oversized(case: Case) -> Found | None:
-    """A week's peak, and two more, fit into half of the size."""
+    """What a week held for 99.9 % of the time, and two more, fit into half of the size."""
     pool = case.pool
     if pool.size is None or case.watched_for < _WEEK or not pool.checkouts:
         return None
-    if pool.peak + 2 > 0.5 * pool.size:
-        return None
-    wanted = max(2, pool.peak + 2)
-    freed = (pool.size - wanted) * case.server.workers
-    option = {"asyncpg": "max_size", "aiohttp": "limit"}.get(pool.library, "pool_size")
     if pool.library == "aiohttp":
         return None
-    settings: dict[str, tuple[object, object]] = {option: (pool.size, wanted)}
+    for most in dict.fromkeys((_mostly_out(case), pool.peak)):
+        wanted = max(2, most + 2)
+        if most + 2 <= 0.5 * pool.size and (most == pool.peak or _is_waitless(case, wanted)):
+            return _shrunk(case, most, wanted)
+    return None
+
+
+def _mostly_out(case: Case) -> int:
+    """How many were out for 99.9 % of the time; the peak where most of the week was not seen."""
+    levels = case.seen.levels
+    total = sum(levels.values())
+    if total < _SEEN * _WEEK:
+        return case.pool.peak
+    rest = total
+    for level in sorted(levels):
+        rest -= levels[level]
+        if rest <= (1 - _MOSTLY) * total:
+            return min(level, case.pool.peak)
+    return case.pool.peak
+
+
+def _is_waitless(case: Case, size: int) -> bool:
+    """Whether nobody would wait in the replay, p99."""
+    if case.lab is None or case.lab.demand.size is None:
+        return False
+    row = next(iter(case.lab.predict([size]).rows), None)
+    if row is None or row.range is None or len(case.lab) < PLENTY or row.range[1] > WAITED:
+        return False
+    if row.p99 is not None:
+        return row.p99 <= WAITED
+    # Fewer at once do not slow the server down, so what came at busy times decides.
+    return case.lab.share_beyond(size + row.overflow) <= _RARELY
+
+
+def _shrunk(case: Case, most: int, wanted: int) -> Found:
+    pool = case.pool
+    size = pool.size or 0
+    freed = (size - wanted) * case.server.workers
+    option = {"asyncpg": "max_size"}.get(pool.library, "pool_size")
+    settings: dict[str, tuple[object, object]] = {option: (size, wanted)}
     floor = case.number("min_size")
     if floor is not None and floor > wanted:
         settings["min_size"] = (int(floor), wanted)
+    is_peak = most == pool.peak
+    seen = f"in {long(case.watched_for)} ({pool.checkouts:,} checkouts)"
+    usual = f"At most {most} of {size} were out for 99.9 % of the time {seen}; the peak was"
+    waits = (
+        "nobody would have waited"
+        if is_peak
+        else "p99 is 0 in the replay; who comes in a peak such as that one may wait"
+    )
     return Found(
         title="The pool is larger than a week needed",
         severity="info",
         evidence=(
-            (
-                f"At most {pool.peak} of {pool.size} were out at once in {long(case.watched_for)} "
-                f"({pool.checkouts:,} checkouts)."
-            ),
+            f"At most {most} of {size} were out at once {seen}."
+            if is_peak
+            else f"{usual} {pool.peak}.",
         ),
         settings=settings,
-        reasons=(f"the peak of {pool.peak} and two more",),
-        effect=f"Waits unchanged: nobody would have waited. {many(freed, 'server connection')} "
-        "free for others.",
+        reasons=(
+            f"the peak of {most} and two more" if is_peak else f"{most} mostly, and two more",
+        ),
+        effect=f"Waits unchanged: {waits}. {many(freed, 'server connection')} free for others.",
         confidence="medium",
         benefit=float(freed),
     )

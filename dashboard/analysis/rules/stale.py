@@ -1,5 +1,6 @@
 """R20 and R21: connections that died while they lay idle, or will."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,16 +20,27 @@ _ONE_RESTART: Final = 10.0
 _ENOUGH: Final = 100
 
 
+#: Idle for so many seconds, a connection may be gone without a word: its first statement hangs.
+_LONG_IDLE: Final = 60.0
+#: What ends a connection that was alive: its caller was cancelled, or the process ends.
+_CANCELLED: Final = frozenset({"CancelledError", "KeyboardInterrupt", "SystemExit", "release"})
+
+
 def died_idle(case: Case) -> tuple[Closing, ...]:
-    """Connections that failed soon after a checkout before which they had lain idle for longer."""
-    return tuple(
-        each
-        for each in case.seen.closings
-        if each.reason == "error"
-        and each.idle_before is not None
-        and each.used_for is not None
-        and each.idle_before > 3 * each.used_for
-    )
+    """Connections that failed at the first statement after a checkout, having lain idle before.
+
+    Where statements are not seen: soon after a checkout before which they lay idle for longer.
+    """
+    return tuple(each for each in case.seen.closings if each.reason == "error" and _is_dead(each))
+
+
+def _is_dead(each: Closing) -> bool:
+    if each.idle_before is None or each.used_for is None or each.error in _CANCELLED:
+        return False
+    if each.statements is not None and each.statements > 1:
+        return False
+    is_first = each.statements is not None and each.idle_before >= _LONG_IDLE
+    return is_first or each.idle_before > 3 * each.used_for
 
 
 @rule(
@@ -42,8 +54,9 @@ def died_idle(case: Case) -> tuple[Closing, ...]:
     which is a connection that dies in use. Recycle goes by age, so it helps only where age is
     what kills.""",
     silent="""pool_pre_ping is on, or pool_recycle is short (15 minutes at most) and no connection
-    has failed; SQLite; pools that keep nothing. It does not see statements, so a failure is told
-    by a connection that was given up in a checkout much shorter than its idle time before.""",
+    has failed; SQLite; pools that keep nothing; the connection failed at a later statement than the
+    first of its checkout, or because its caller was cancelled. Where statements are not seen, a
+    failure is told by a checkout much shorter than the idle time before it.""",
 )
 def stale(case: Case) -> Found | None:
     """Failed soon after lying idle; without traffic: nothing would notice."""
@@ -75,6 +88,7 @@ def _failed(case: Case, dead: Sequence[Closing]) -> Found:
                 f"{many(len(dead), 'connection')} failed right after a checkout, the last one "
                 f"{long(min(each.ago for each in dead))} ago."
             ),
+            *_said(dead),
             _idle_sentence(case, idles),
             _cost(case),
         ),
@@ -133,6 +147,13 @@ def _unguarded(case: Case) -> Found | None:
         reasons=("one round trip for each checkout; or pool_recycle=900 and the retry below",),
         effect=f"Dead connections are replaced before a caller gets them.{_price(case)}",
     )
+
+
+def _said(dead: Sequence[Closing]) -> tuple[str, ...]:
+    """The exceptions, as far as they are known."""
+    errors = Counter(each.error for each in dead if each.error)
+    listed = ", ".join(f"{name} ({n})" if n > 1 else name for name, n in errors.most_common(3))
+    return (f"The driver said: {listed}.",) if listed else ()
 
 
 def _idle_sentence(case: Case, idles: Sequence[float]) -> str:

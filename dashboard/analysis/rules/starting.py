@@ -25,9 +25,9 @@ _TOGETHER: Final = 0.10
     of a deploy does, the server forks and authenticates them all in the same second, and the
     first requests wait for that. Open what the first minute needs before the service says that it
     is ready (asyncpg: min_size), and let workers start at different times.""",
-    silent="""The pool opened less than half of its size within two seconds of its first
-    connection, or connecting and waiting were then as quick as later; the watch is younger than
-    two minutes or began later than the pool.""",
+    silent="""The pool opened half of its size or less, or fewer than four connections, within two
+    seconds of its first one, or connecting and waiting were then as quick as later; the watch is
+    younger than two minutes or began later than the pool.""",
 )
 def storm(case: Case) -> Found | None:
     """Over half of the pool in two seconds, and slow for it."""

@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from ...model.whatif import Change
+from .. import gates
 from ..case import Case
-from ..words import line, long, many, number
+from ..words import between, line, long, many, number
 from .rule import SETTINGS, WATCH, Found, rule
 
 #: Holds from which on their 99th percentile says something.
@@ -23,40 +25,63 @@ _MARGIN: Final = 10
     while somebody who is still there waits behind it. So pool_timeout must be shorter than the
     request's deadline less what the work itself takes. The default of 30 s is above most HTTP
     time-outs.""",
-    silent="""The deadline of the requests is not known: enter it. The time-out fits.""",
+    silent="""The deadline of the requests is not known: enter it. The time-out fits. Of asyncpg
+    what acquire() was given counts; given nothing it waits without end, see R29. Nobody sees
+    whether a client has gone meanwhile.""",
 )
 def too_patient(case: Case) -> Found | None:
     """`pool_timeout > deadline - p99(hold)`."""
-    deadline = case.server.deadline
+    deadline, is_asyncpg = case.server.deadline, case.pool.library == "asyncpg"
+    if deadline is None or (case.pool.library == "sqlalchemy" and not case.is_queue):
+        return None
     option = "pool_timeout" if case.is_queue else "connect"
-    timeout = case.number(option)
-    if deadline is None or case.pool.library == "asyncpg":
-        return None
-    if case.pool.library == "sqlalchemy" and not case.is_queue:
-        return None
+    timeout = case.seen.acquire_timeout if is_asyncpg else case.number(option)
     holds = case.pool.lifetime.get("use_time", case.pool.use_time)
     hold = (holds.percentile(99) or 0.0) if holds.count >= _ENOUGH else 0.0
     most = deadline - hold
-    if timeout is not None and timeout <= most:
+    if (timeout is None and is_asyncpg) or (timeout is not None and timeout <= most):
         return None
     wanted = _rounded(most / 2) if most > 0 else _rounded(deadline / 10)
     waits = case.pool.lifetime.get("wait_time", case.pool.wait_time)
-    longest = waits.longest
+    name = "The timeout of acquire()" if is_asyncpg else option
+    given = "not set" if timeout is None else long(timeout)
     return Found(
-        title=f"{option} is above the callers' deadline",
+        title=f"{name} is above the callers' deadline",
         evidence=(
-            (
-                f"{option} is {'not set' if timeout is None else long(timeout)}; whoever calls "
-                f"waits for {long(deadline)}."
-            ),
+            f"{name} is {given}; whoever calls waits for {long(deadline)}.",
             *((f"The work itself holds for {long(hold)} (p99).",) if hold else ()),
-            *((f"The longest wait was {long(longest)}.",) if waits.count else ()),
+            *((f"The longest wait was {long(waits.longest)}.",) if waits.count else ()),
         ),
-        settings={option: (timeout, wanted)},
+        settings=None if is_asyncpg else {option: (timeout, wanted)},
+        code=_SHORTER.format(timeout=number(timeout or 0), wanted=number(wanted))
+        if is_asyncpg
+        else "",
         reasons=(f"{long(deadline)} - p99 hold {long(hold)} leaves {long(max(most, 0.0))}",),
         effect="Waits without hope end earlier, and what they would have used goes to those who "
-        "are still there. Time-outs come sooner; they were failures already.",
+        f"are still there. {_replayed(case, wanted)}",
     )
+
+
+_SHORTER: Final = """
+-    async with pool.acquire(timeout={timeout}) as connection:
++    async with pool.acquire(timeout={wanted}) as connection:
+"""
+
+
+def _replayed(case: Case, timeout: float) -> str:
+    """Who gives up then, and how long the others wait, as far as the trace tells."""
+    lab = case.lab
+    early = "Time-outs come sooner; they were failures already."
+    if lab is None or lab.demand.size is None or not lab.waiters or gates.data(case):
+        return early
+    row = next(iter(lab.predict([lab.demand.size], Change(timeout=timeout)).rows), None)
+    if row is None or row.timeouts_range is None:
+        return early
+    low, high = (each / max(1, len(lab)) for each in row.timeouts_range)
+    waits = ""
+    if row.p99_range is not None:
+        waits = f", p99 wait {long(lab.wait(99))} -> {between(*row.p99_range)}"
+    return f"In the replay {low:.1%} to {high:.1%} give up{waits}. {early}"
 
 
 def _rounded(seconds: float) -> float:
@@ -75,7 +100,7 @@ def _rounded(seconds: float) -> float:
     error: that has caused outages of hours. A time-out turns the pile into errors that somebody
     sees. Give it to each acquire(), best in one function of your own.""",
     silent="""The pool is no asyncpg pool, or traffic was seen and nobody waited for longer than
-    the deadline (30 s where none is known).""",
+    the deadline (30 s where none is known), or than a timeout that acquire() was given.""",
 )
 def endless(case: Case) -> Found | None:
     """A wait beyond the deadline shows that nothing ended it; settings alone always wait."""
@@ -84,7 +109,10 @@ def endless(case: Case) -> Found | None:
     deadline = case.server.deadline or _PATIENCE
     waits = case.pool.lifetime.get("wait_time", case.pool.wait_time)
     longest = max(waits.longest, case.pool.oldest_wait or 0.0)
-    if not case.is_static and longest <= deadline:
+    given = case.seen.acquire_timeout
+    # All that is known of time-outs is the shortest: a wait that it would have ended had none.
+    is_ended = given is not None and longest <= given
+    if not case.is_static and (longest <= deadline or is_ended):
         return None
     evidence = ["acquire() waits without end unless it is told a timeout."]
     if longest:
@@ -122,18 +150,18 @@ def short_release(case: Case) -> Found | None:
     resets = case.pool.phases.get("reset")
     if case.pool.library != "asyncpg" or timeout is None or resets is None:
         return None
-    slow = resets.percentile(99)
-    if slow is None or resets.count < _ENOUGH or timeout >= _MARGIN * slow:
+    slow, cut = resets.percentile(99), _cut_off(case)
+    is_short = resets.count >= _ENOUGH and slow is not None and timeout < _MARGIN * slow
+    if slow is None or not (is_short or cut):
         return None
-    cut = sum(1 for each in case.seen.closings if each.reason == "error")
     return Found(
         title="acquire(timeout=...) is short enough to cut releases off",
         evidence=(
             (
                 f"acquire(timeout={number(timeout)}) is in use, and a reset takes {long(slow)} "
-                f"(p99 of {resets.count:,}): less than ten times that."
+                f"(p99 of {resets.count:,}){': less than ten times that' if is_short else ''}."
             ),
-            f"{many(cut, 'connection')} ended in an error lately.",
+            f"{many(cut, 'connection')} ended at the release lately.",
         ),
         code=f"""
 -        await pool.release(connection)
@@ -142,3 +170,8 @@ def short_release(case: Case) -> Found | None:
         reasons=("release() takes acquire()'s time-out unless it is given its own",),
         effect="Connections are not terminated because a reset was slow.",
     )
+
+
+def _cut_off(case: Case) -> int:
+    """Connections that were terminated at their release."""
+    return sum(1 for each in case.seen.closings if each.error == "release")

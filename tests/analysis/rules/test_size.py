@@ -9,6 +9,7 @@ from dashboard.analysis.lab import Lab
 from dashboard.analysis.rules.size import exhausted, oversized, too_small
 from dashboard.model.findings import Advice
 from dashboard.model.limits import ServerLimit
+from dashboard.model.seen import Seen
 from dashboard.model.snapshot import LoopLag, Nesting
 from dashboard.model.whatif import Demand
 from tests.analysis.rules.cases import (
@@ -208,3 +209,51 @@ def test_pool_that_a_week_did_not_need_shrinks() -> None:
 )
 def test_used_or_young_pool_keeps_its_size(shown: object) -> None:
     assert oversized(Case(pool=shown)) is None  # type: ignore[arg-type]
+
+
+CALM = poisson(31_000, 40.0, 0.02, 3)
+WEEK = {0: 400_000.0, 3: 203_000.0, 6: 1_000.0, 20: 300.0}
+
+
+def weekly(levels: dict[int, float], **facts: object) -> Case:
+    """A pool of 50 over eight days, calm at the end; it once had 30 out."""
+    shown = pool(8 * DAY, peak=30, **facts)
+    demand = recorded(*CALM, size=50, semantics="queuepool")
+    return replace(measured(shown, demand), seen=Seen(levels=levels))
+
+
+def test_rare_peak_does_not_keep_a_pool_large() -> None:
+    advice = oversized(weekly(WEEK))
+    assert advice is not None
+    assert options(advice) == ["-    pool_size=50,", "+    pool_size=8,"]
+    assert advice.evidence == (
+        (
+            "At most 6 of 50 were out for 99.9 % of the time in 8 days (31,000 checkouts); the "
+            "peak was 30."
+        ),
+    )
+    assert advice.effect.startswith("Waits unchanged: p99 is 0 in the replay; who comes in a peak")
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        {0: 400_000.0, 24: 204_000.0},  # 24 + 2 is more than half.
+        {6: 603_000.0, 24: 700.0},  # For 0.116 % of the time.
+        {0: 500_000.0},  # Most of the week, and of the rest nobody knows.
+    ],
+)
+def test_level_that_is_needed_keeps_the_size(levels: dict[int, float]) -> None:
+    assert oversized(weekly(levels)) is None
+
+
+def test_border_of_the_usual_level() -> None:
+    assert oversized(weekly({0: 400_000.0, 23: 204_000.0})) is not None
+    assert oversized(weekly({6: 603_800.0, 24: 600.0})) is not None
+
+
+def test_wait_in_the_replay_keeps_the_size() -> None:
+    case = weekly({0: 604_000.0, 1: 800.0})
+    busy = recorded(*poisson(31_000, 300.0, 0.02, 3), size=50, semantics="queuepool")
+    assert oversized(replace(case, lab=Lab(busy, {SITE: 1}))) is None
+    assert oversized(replace(case, lab=None)) is None

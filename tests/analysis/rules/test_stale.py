@@ -37,6 +37,31 @@ def test_connection_that_died_idle_asks_for_ping() -> None:
     assert "error.connection_invalidated" in advice.change
 
 
+HUNG = replace(DEAD, idle_before=60.0, used_for=900.0, statements=1)
+
+
+@pytest.mark.parametrize(
+    ("closing", "is_told"),
+    [
+        (HUNG, True),  # A firewall dropped it, and nobody answered.
+        (replace(HUNG, idle_before=59.0), False),
+        (replace(HUNG, statements=None), False),
+        (replace(DEAD, statements=1), True),
+        (replace(DEAD, statements=0), True),
+        (replace(DEAD, statements=2), False),
+        (replace(DEAD, error="ConnectionDoesNotExistError"), True),
+        (replace(DEAD, error="CancelledError"), False),
+        (replace(DEAD, error="release"), False),
+        (replace(DEAD, idle_before=0.031), True),
+        (replace(DEAD, idle_before=0.029), False),
+    ],
+)
+def test_first_statement_tells_a_dead_connection(closing: Closing, *, is_told: bool) -> None:
+    advice = stale(Case(pool=pool(config=UNGUARDED), seen=seen(closing)))
+    assert advice is not None
+    assert (advice.title == "1 connection handed out dead") is is_told
+
+
 def test_failures_of_one_age_ask_for_recycle() -> None:
     dead = [replace(DEAD, ago=60.0 + 100 * n, age=3600.0 + n) for n in range(3)]
     advice = stale(Case(pool=pool(config=UNGUARDED), seen=seen(*dead)))
@@ -123,16 +148,13 @@ def test_dear_ping_asks_only_what_lay_idle() -> None:
     assert (advice.rule, advice.severity, advice.confidence) == ("R22", "info", "medium")
     assert options(advice)[:2] == ["-    pool_pre_ping=True,", "+    pool_pre_ping=False,"]
     assert "engine.sync_engine.dialect.do_ping(connection)" in advice.change
-    young = dear_ping(Case(pool=pinged(2 * DAY)))
-    assert young is not None
-    assert young.confidence == "low"
 
 
 @pytest.mark.parametrize(
     "shown",
     [
         pinged(hold=0.2),
-        pinged(age=3600.0),
+        pinged(age=29.9 * DAY),
         replace(pinged(), closed_by={"error": 1}),
         replace(pinged(), phases={"pre_ping": times(0.001, count=99)}),
         replace(pinged(), phases={}),

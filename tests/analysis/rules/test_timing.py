@@ -7,9 +7,10 @@ import pytest
 from dashboard.analysis.case import Case
 from dashboard.analysis.rules.timing import endless, short_release, too_patient
 from dashboard.model.limits import ServerLimit
-from dashboard.model.seen import Seen
+from dashboard.model.seen import Closing, Seen
 from dashboard.model.snapshot import PoolSnapshot
-from tests.analysis.rules.cases import asyncpg_pool, connector, options, pool, times
+from tests.analysis.rules.cases import asyncpg_pool, connector, measured, options, pool, times
+from tests.analysis.traces import bursty, recorded
 
 DEADLINE = ServerLimit(deadline=10.0)
 
@@ -22,6 +23,26 @@ def test_timeout_above_the_deadline_is_shortened() -> None:
     assert (advice.rule, advice.confidence) == ("R08", "high")
     assert advice.evidence[0] == "pool_timeout is 30 s; whoever calls waits for 10 s."
     assert options(advice) == ["-    pool_timeout=30,", "+    pool_timeout=4,"]
+
+
+def test_shortest_acquire_timeout_counts_for_asyncpg() -> None:
+    advice = too_patient(
+        Case(pool=asyncpg_pool(), server=DEADLINE, seen=Seen(acquire_timeout=12.0))
+    )
+    assert advice is not None
+    assert advice.title == "The timeout of acquire() is above the callers' deadline"
+    assert options(advice) == [
+        "-    async with pool.acquire(timeout=12) as connection:",
+        "+    async with pool.acquire(timeout=5) as connection:",
+    ]
+
+
+def test_shorter_timeout_is_replayed() -> None:
+    case = measured(pool(), recorded(*bursty(12_000, 1), size=7, semantics="queuepool"))
+    advice = too_patient(replace(case, server=ServerLimit(deadline=0.5)))
+    assert advice is not None
+    assert " give up" in advice.effect
+    assert advice.effect.startswith("Waits without hope end earlier")
 
 
 def test_connector_without_connect_timeout_gets_one() -> None:
@@ -70,6 +91,15 @@ def test_short_acquire_timeout_limits_the_release() -> None:
     assert (advice.rule, advice.confidence) == ("R30", "high")
     assert advice.evidence[0].startswith("acquire(timeout=0.1) is in use, and a reset takes 2")
     assert "pool.release(connection, timeout=5)" in advice.change
+
+
+def test_release_that_was_cut_off_needs_no_count() -> None:
+    cut = Seen(acquire_timeout=3.0, closings=(Closing(reason="error", ago=9.0, error="release"),))
+    advice = short_release(Case(pool=RESETS, seen=cut))
+    assert advice is not None
+    assert advice.evidence[1] == "1 connection ended at the release lately."
+    assert "less than ten times" not in advice.evidence[0]
+    assert short_release(Case(pool=RESETS, seen=replace(cut, acquire_timeout=None))) is None
 
 
 @pytest.mark.parametrize(

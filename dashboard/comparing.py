@@ -1,0 +1,160 @@
+"""What a pool did before and after each moment that changed it, and what was to be expected."""
+
+import time
+from math import inf
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from .analysis import whatif
+from .model.comparison import Comparison, Expected
+from .model.history import Mark
+from .model.period import Period
+from .model.whatif import Change
+from .predicting import has_semantics
+from .recorder import periods
+from .recorder.pool import PoolRecord
+from .recorder.snapshots import still
+from .recorder.trace import ROW
+from .turning import LONGEST, Former, Shape, Source, Turn, Turns, before
+from .watching import Watch, Watches
+from .words import MARKS
+
+#: Seconds on each side at the least.
+_SHORTEST: Final = 20.0
+#: Seconds of CPU that one question may take; what is left waits for the next one.
+_PATIENCE: Final = 0.5
+_LATER: Final = "it takes a moment: look again"
+_ALL: Final = 100_000
+#: Pools that were forgotten lately and are kept for a while, each with its trace.
+_FORMERS: Final = 2
+
+
+class Comparing:
+    """The moments of every pool of one dashboard."""
+
+    def __init__(self, watches: Watches) -> None:
+        """`watches`: the pools."""
+        self._watches = watches
+        self._turns: WeakKeyDictionary[PoolRecord, Turns] = WeakKeyDictionary()
+        #: Pools that are watched no longer, by name, for a while.
+        self._formers: dict[str, Former] = {}
+        self._forgotten_by, watches.forgetting = watches.forgetting, self._forget
+
+    @property
+    def memory(self) -> int:
+        """Bytes of what is kept for comparing, estimated."""
+        sources = [*(each.source for each in self._formers.values())]
+        kept = 0
+        for turns in list(self._turns.values()):
+            sources += [turn.former for turn in turns.found if turn.former is not None]
+            kept += sum(len(turn.kept.asked) for turn in turns.found if turn.kept is not None)
+        records = {id(each.record): each.record for each in sources}
+        return kept * ROW + sum(each.memory for each in records.values())
+
+    def look(self) -> None:
+        """Note marks and changed settings; called with each snapshot."""
+        marks, offset, may_keep = list(MARKS), self._offset(), True
+        now = self._watches.clock()
+        for name, each in list(self._formers.items()):
+            if now - each.ended > LONGEST:
+                self._formers.pop(name, None)
+        for watch, record in self._watches.records():
+            turns = self._turns.get(record)
+            if turns is None:
+                turns = self._turns[record] = Turns()
+                former = self._formers.pop(record.name, None)
+                if former is not None and former.source.probe.library == watch.probe.library:
+                    turns.succeed(former, watch.probe, record, marks, offset)
+            has_kept = turns.look(watch.probe, record, marks, offset, may_keep=may_keep)
+            may_keep = may_keep and not has_kept
+
+    def _forget(self, watch: Watch, record: PoolRecord) -> None:
+        """A pool is about to be forgotten: another one may take its place."""
+        turns, now = self._turns.get(record), self._watches.clock()
+        shape = None if turns is None else turns.shape
+        if shape is not None and now - record.since >= _SHORTEST and record.checkouts:
+            while len(self._formers) >= _FORMERS:
+                self._formers.pop(next(iter(self._formers)), None)
+            source = Source(watch.probe, record)
+            self._formers[record.name] = Former(source, shape, now)
+        self._forgotten_by(watch, record)
+
+    def _offset(self) -> float:
+        """What makes a UNIX time of one of the clock."""
+        return time.time() - self._watches.clock()
+
+    def all(self) -> list[Comparison]:
+        """For every pool that did something on both sides, the latest first.
+
+        Replays what nobody asked for yet, for half a second of the caller's thread at the most.
+        """
+        until = time.thread_time() + _PATIENCE
+        found = [
+            comparison
+            for watch, record in self._watches.records()
+            for turn, begun, end in self._turns.get(record, Turns()).windows(record)
+            if (comparison := self._compare(watch, record, turn, begun, end, until)) is not None
+        ]
+        return sorted(found, key=lambda each: (-each.mark.at, each.pool))
+
+    def _compare(
+        self,
+        watch: Watch,
+        record: PoolRecord,
+        turn: Turn,
+        begun: float,
+        end: float,
+        until: float,
+    ) -> Comparison | None:
+        length = min(end - turn.at, turn.since - begun, LONGEST)
+        if length < _SHORTEST:
+            return None
+        source = turn.former or Source(watch.probe, record)
+        earlier = self._period(source.record, turn.since - length, turn.since, turn.since)
+        later = self._period(record, turn.at, turn.at + length, turn.at)
+        if not (earlier.checkouts and later.checkouts):
+            return None
+        if turn.expected is None and time.thread_time() < until:
+            turn.expected = _expected(turn, source, begun)
+        return Comparison(
+            mark=Mark(turn.mark.at, turn.words),
+            pool=record.name,
+            before=earlier,
+            after=later,
+            changed=turn.changed,
+            expected=turn.expected or Expected(reason=_LATER),
+            timeout=turn.after.timeout,
+        )
+
+    def _period(self, record: PoolRecord, start: float, end: float, border: float) -> Period:
+        now, offset = self._watches.clock(), self._offset()
+        with still(record):
+            return periods.of(record, now, start, end, offset, border=border)
+
+
+def _expected(turn: Turn, source: Source, begun: float) -> Expected:
+    """The requests before, replayed with the settings of after."""
+    after = turn.after
+    if not has_semantics(source.probe):
+        library = source.probe.library
+        return Expected(reason=f"nobody knows how {library} hands out its connections")
+    if after.size is None or after.overflow < 0:
+        return Expected(reason="the pool has no bound after it, so nobody waits for a slot")
+    demand = turn.kept or before(turn, source, begun, _ALL)
+    if not demand.asked:
+        return Expected(reason="no request of the time before is kept any more")
+    prediction = whatif.predict(demand, [after.size], _change(turn.before, after))
+    return Expected(
+        row=next(iter(prediction.rows), None),
+        reason=" ".join(prediction.banner),
+        requests=len(demand.asked),
+        seconds=demand.duration,
+    )
+
+
+def _change(then: Shape, after: Shape) -> Change:
+    timeout = None
+    if then.timeout != after.timeout:
+        timeout = inf if after.timeout is None else after.timeout
+    overflow = after.overflow if after.overflow != then.overflow else None
+    return Change(timeout=timeout, overflow=overflow)
