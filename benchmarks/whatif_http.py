@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any, Final
@@ -169,23 +169,40 @@ async def serve() -> None:
 
 
 def table(runs: Sequence[HttpRun]) -> None:
-    """Every run of day 1 predicts itself, every other one and the other day."""
+    """Every run of day 1 predicts itself, every other one and the other day; what they come to."""
     print("| recorded at | predicted | traffic | hold | real p95 | p95 | error | range | grade |")
     print("|---|---|---|--:|--:|--:|--:|--:|---|")
-    pairs = [(run, run) for run in runs] + list(permutations(runs, 2))
-    for seen, real in pairs:
+    found: dict[str, list[_Line]] = {}
+    for seen, real in [*((run, run) for run in runs), *permutations(runs, 2)]:
         if seen.day == 1:
-            print(_line(seen, real), flush=True)
+            line = _line(seen, real)
+            print(line.text, flush=True)
+            found.setdefault(line.kind, []).append(line)
+    print("\n| predicted | pairs | median error | worst | with a range | range holds it |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for kind, lines in found.items():
+        errors = [each.error for each in lines if each.error is not None] or [0.0]
+        inside = [each.is_inside for each in lines if each.is_inside is not None]
+        cells = (f"{median(errors):.0%}", f"{max(errors):.0%}", len(inside), sum(inside))
+        print(f"| {kind} | {len(lines)} | {' | '.join(map(str, cells))} |")
 
 
-def _line(seen: HttpRun, real: HttpRun) -> str:
+@dataclass(frozen=True)
+class _Line:
+    kind: str
+    text: str
+    error: float | None
+    is_inside: bool | None
+
+
+def _line(seen: HttpRun, real: HttpRun) -> _Line:
     rows = predict(seen.demand, [real.limit], Change(limit_per_host=real.per_host)).rows
     row = rows[0] if rows else Row(size=real.limit)
     again = {1: "same", 10: "same again"}.get(real.day, "another day")
-    error = "-"
+    error = None
     if row.p95 is not None and real.p95 >= _WORTH:
-        error = f"{row.p95 / real.p95 - 1:+.0%}"
-    around = "-"
+        error = row.p95 / real.p95 - 1
+    around, is_inside = "-", None
     if row.range is not None:
         low, high = row.range
         is_inside = low - _SLACK <= real.p95 <= high + _SLACK
@@ -197,11 +214,13 @@ def _line(seen: HttpRun, real: HttpRun) -> str:
         f"x {real.hold / seen.hold:.2f}",
         f"{real.p95 * 1000:.1f}",
         "-" if row.p95 is None else f"{row.p95 * 1000:.1f}",
-        error,
+        "-" if error is None else f"{error:+.0%}",
         around,
         row.grade,
     )
-    return f"| {' | '.join(cells)} |"
+    kind = "itself" if seen is real else ("another day" if real.day == 2 else "the same traffic")
+    text = f"| {' | '.join(cells)} |"
+    return _Line(kind, text, None if error is None else abs(error), is_inside)
 
 
 if __name__ == "__main__":

@@ -79,10 +79,14 @@ class Advisor:
         server: ServerLimit | None = None,
     ) -> list[Advice]:
         """What to change, the most severe first."""
-        births = births_of(self._watches)
-        found: list[Advice] = []
+        births, found = births_of(self._watches), list[Advice]()
         with self._lock:
-            for watch, record in self._watches.records():
+            records = self._watches.records()
+            # What was collected since the snapshot is told by its birth.
+            names = {record.name for _, record in records}
+            pools = {name: pool for name, pool in snapshot.pools.items() if name in names}
+            snapshot = replace(snapshot, pools=pools)
+            for watch, record in records:
                 pool = snapshot.pools.get(record.name)
                 if pool is not None and pool.state != "failed":
                     case = self._case(watch, record, snapshot, suspects, births)

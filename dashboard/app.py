@@ -157,13 +157,11 @@ class Dashboard:
         releases earlier), `ping` (pre-ping off), `workers` (two more beside `workers`). No row
         where it would change nothing. DashboardError for an unknown pool or question.
         """
-        prediction = (
-            self._reader.whatif(pool, sizes, timeout, hold, limit_per_host)
-            if question is None
-            else self._what_else(
-                pool, options.question(question, timeout, hold), sizes, site, workers
-            )
-        )
+        if question is None:
+            prediction = self._reader.whatif(pool, sizes, timeout, hold, limit_per_host)
+        else:
+            word = options.question(question, timeout, hold, limit_per_host)
+            prediction = self._what_else(pool, word, sizes, site, workers)
         if prediction is None:
             known = ", ".join(sorted(self.snapshot().pools)) or "none yet"
             raise DashboardError(f"no pool is called {pool!r}; watched: {known}")

@@ -1,6 +1,9 @@
 """What a pool did before and after each moment that changed it, and what was to be expected."""
 
+import os
+import threading
 import time
+from contextlib import suppress
 from math import inf
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -35,10 +38,18 @@ class Comparing:
     def __init__(self, watches: Watches) -> None:
         """`watches`: the pools."""
         self._watches = watches
-        self._turns: WeakKeyDictionary[PoolRecord, Turns] = WeakKeyDictionary()
+        self._turns: WeakKeyDictionary[PoolRecord, Turns]
         #: Pools that are watched no longer, by name, for a while.
-        self._formers: dict[str, Former] = {}
+        self._formers: dict[str, Former]
         self._forgotten_by, watches.forgetting = watches.forgetting, self._forget
+        self._renew()
+
+    def _renew(self) -> None:
+        """The process was forked: its counts begin anew, and somebody may have held the lock."""
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._turns = WeakKeyDictionary()
+        self._formers = {}
 
     @property
     def memory(self) -> int:
@@ -46,13 +57,24 @@ class Comparing:
         sources = [*(each.source for each in self._formers.values())]
         kept = 0
         for turns in list(self._turns.values()):
-            sources += [turn.former for turn in turns.found if turn.former is not None]
-            kept += sum(len(turn.kept.asked) for turn in turns.found if turn.kept is not None)
+            found = list(turns.found)
+            sources += [turn.former for turn in found if turn.former is not None]
+            kept += sum(0 if (demand := turn.kept) is None else len(demand.asked) for turn in found)
         records = {id(each.record): each.record for each in sources}
         return kept * ROW + sum(each.memory for each in records.values())
 
     def look(self) -> None:
-        """Note marks and changed settings; called with each snapshot."""
+        """Note marks and changed settings; called with each snapshot, by one at a time."""
+        if self._pid != os.getpid():
+            self._renew()
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._look()
+        finally:
+            self._lock.release()
+
+    def _look(self) -> None:
         marks, offset, may_keep = list(MARKS), self._offset(), True
         now = self._watches.clock()
         for name, each in list(self._formers.items()):
@@ -69,7 +91,13 @@ class Comparing:
             may_keep = may_keep and not has_kept
 
     def _forget(self, watch: Watch, record: PoolRecord) -> None:
-        """A pool is about to be forgotten: another one may take its place."""
+        """A pool is about to be forgotten: another one may take its place. Never raises."""
+        # Another thread may be at the table: then there is nothing to compare with.
+        with suppress(RuntimeError, StopIteration):
+            self._remember(watch, record)
+        self._forgotten_by(watch, record)
+
+    def _remember(self, watch: Watch, record: PoolRecord) -> None:
         turns, now = self._turns.get(record), self._watches.clock()
         shape = None if turns is None else turns.shape
         if shape is not None and now - record.since >= _SHORTEST and record.checkouts:
@@ -77,7 +105,6 @@ class Comparing:
                 self._formers.pop(next(iter(self._formers)), None)
             source = Source(watch.probe, record)
             self._formers[record.name] = Former(source, shape, now)
-        self._forgotten_by(watch, record)
 
     def _offset(self) -> float:
         """What makes a UNIX time of one of the clock."""

@@ -83,12 +83,16 @@ def mark(given: object) -> str:
     return text
 
 
-def question(given: object, timeout: float | None, hold: float) -> str:
+def question(
+    given: object, timeout: float | None, hold: float, limit_per_host: int | None = None
+) -> str:
     """A question of `whatif()`: it changes one thing, so no other change goes with it."""
     if not isinstance(given, str):
         raise DashboardError(f"question takes a word such as 'leak', not {given!r}")
-    if timeout is not None or hold != 1.0:
-        raise DashboardError("whatif() takes either question or timeout and hold, not both")
+    if timeout is not None or hold != 1.0 or limit_per_host is not None:
+        raise DashboardError(
+            "whatif() takes either question or timeout and hold and limit_per_host, not both"
+        )
     return given
 
 

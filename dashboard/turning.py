@@ -47,6 +47,14 @@ class Shape:
             options=options,
         )
 
+    def changes(self, after: "Shape") -> tuple[Changed, ...]:
+        """Options that both have and that differ: a session that ends takes its own along."""
+        return tuple(
+            Changed(name, value, after.options[name])
+            for name, value in self.options.items()
+            if name in after.options and after.options[name] != value
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -86,12 +94,7 @@ class Turn:
     @property
     def changed(self) -> tuple[Changed, ...]:
         """The options that differ."""
-        before, after = self.before.options, self.after.options
-        return tuple(
-            Changed(name, before.get(name), after.get(name))
-            for name in dict.fromkeys([*before, *after])
-            if before.get(name) != after.get(name)
-        )
+        return self.before.changes(self.after)
 
     @property
     def words(self) -> str:
@@ -148,14 +151,16 @@ class Turns:
         if self._shape is None:
             self._shape, self._seen_at = shape, record.since
         is_marked = self._note(marks, record, offset)
-        if shape != self._shape:
+        if self._shape.changes(shape):
             last = self.found[-1] if self.found else None
             if last is None or not (is_marked or now - last.at <= _TOGETHER):
                 mark = Mark(now + offset, "")
                 last = Turn(mark, now, self._seen_at, self._shape, shape, _total(record))
                 self.found.append(last)
             last.becomes(shape)
-        self._shape, self._seen_at = shape, now
+        if shape.options:  # Else the pool is gone.
+            self._shape = shape
+        self._seen_at = now
         kept = [_set_aside(turn, probe, record, may_keep=may_keep) for turn in self.found]
         return any(kept)
 

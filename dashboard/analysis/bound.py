@@ -22,9 +22,6 @@ from ..model.snapshot import CallSiteStats, PoolSnapshot
 FLOOR: Final = 2.0
 COLD: Final = 60.0
 ENOUGH: Final = 30
-#: The same where nothing but the quiet speaks for a leak: a report that runs once a night is new
-#: every night.
-_COLD_ALONE: Final = 150.0
 #: Further than that, or than so many times the longest quiet time, nothing is extrapolated: not
 #: far where something else speaks for a leak, further where nothing does.
 MOST: Final = 3600.0
@@ -34,7 +31,7 @@ _FURTHEST: Final = 30.0
 _FEW: Final = 200
 _NEAR: Final = 5.0
 #: The part of healthy checkouts that may be quiet for longer.
-ALPHA: Final = 6e-6
+ALPHA: Final = 7e-6
 _ALPHAS: Final = (5e-7, 4e-5)
 #: A posterior of 95 %: what a call site loses may be mistaken this often.
 _PER_LEAK: Final = 0.05
@@ -55,8 +52,7 @@ _UNSEEN: Final = COLD * ENOUGH
 _SOME: Final = 3
 #: Seconds that a line may be quiet while nothing else speaks against it: one that is not quick,
 #: and a young one.
-_PATIENT: Final = 6.0
-_YOUNG: Final = 7.0
+_PATIENT: Final = 7.0
 #: A bound is kept until its line has so many times as many checkouts.
 _GROWTH: Final = 1.05
 
@@ -91,7 +87,7 @@ def of(quiet: Distribution, *, alpha: float = ALPHA, cold: float = COLD) -> Boun
     if count < ENOUGH:
         seconds = max(cold, 3 * longest)
         sure = max(seconds, _UNSEEN / count) if count >= _SOME else inf
-        return Bound(seconds, count, longest, alone=max(seconds, _COLD_ALONE), sure=sure)
+        return Bound(seconds, count, longest, alone=seconds, sure=sure)
     record, hang = longest, None
     if count >= _MANY and counts[buckets[0]] == 1 and len(buckets) > 1:
         second = middle(buckets[1])
@@ -103,7 +99,7 @@ def of(quiet: Distribution, *, alpha: float = ALPHA, cold: float = COLD) -> Boun
     seconds = max(least, min(reached, far * record))
     extrapolated = max(least, min(max(reached, _PATIENT), furthest * record, MOST))
     unseen = _UNSEEN / count
-    alone = max(extrapolated, min(_YOUNG, unseen))
+    alone = max(extrapolated, min(_PATIENT, unseen))
     sure = max(alone, unseen)
     return Bound(seconds, count, record, hang, is_learned=True, sure=sure, alone=alone)
 

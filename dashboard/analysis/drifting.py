@@ -6,7 +6,7 @@ explains and what chance does. A range reaches as far as such holds would take t
 
 Holds that last `f` times as long wait as at `1 / f` times the slots: either way a backlog is worked
 off as slowly. Where there are bursts, replays agree with that to 3 %, and the neighbouring sizes
-are replayed anyway. Between them waits are taken for straight lines, which reaches rather too far.
+are replayed anyway.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from statistics import variance
 from typing import Final
 
 from ..model.whatif import Range, Row
+from . import sizing
 from .demand import Rows
 from .measuring import Measured, measure
 from .replay import Load
@@ -36,7 +37,10 @@ _WITHIN: Final = 1.04
 _ALWAYS: Final = 0.1
 #: Levels that strayed further cost the grade.
 STEADY: Final = 0.08
-UNSTEADY: Final = 0.15
+UNSTEADY: Final = 0.2
+#: A range that reaches no further than this factor and these seconds is a narrow one.
+_TWICE: Final = 2.0
+_HARDLY: Final = 0.01
 #: Nobody extrapolates beyond twice the holds.
 _MOST: Final = log(2)
 
@@ -82,6 +86,20 @@ def _usual(rows: Rows, seen: Sequence[int]) -> dict[int, float]:
     return {site: total / count for site, (count, total) in sums.items()}
 
 
+def _told_by(row: Row) -> str:
+    """A number that may well be more than twice as large is not the best there is."""
+    if row.p95 is None or row.range is None or row.range[1] <= _TWICE * row.p95 + _HARDLY:
+        return "A"
+    return "B"
+
+
+def _between(few: float, many: float, share: float) -> float:
+    """A wait between those at fewer and at more slots: it goes with 1 / (slots - load)."""
+    if few > 0 and many > 0:
+        return 1 / ((1 - share) / few + share / many)
+    return (1 - share) * few + share * many
+
+
 class Drift:
     """What moved holds do at each size."""
 
@@ -106,13 +124,14 @@ class Drift:
             down, up = of(as_is) - of(shorter), of(longer) - of(as_is)
             return max(0.0, found[0] - max(0.0, down)), found[1] + max(0.0, up)
 
-        return replace(
+        wider = replace(
             row,
             range=reach(row.range, lambda each: each.points[95.0]),
             p50_range=reach(row.p50_range, lambda each: each.points[50.0]),
             p99_range=reach(row.p99_range, lambda each: each.points[99.0]),
             timeouts_range=reach(row.timeouts_range, lambda each: each.timeouts),
         )
+        return replace(wider, grade=sizing.worst(row.grade, _told_by(wider)))
 
     def _with(self, slots: int, factor: float) -> Measured:
         """Holds `factor` times as long."""
@@ -125,13 +144,10 @@ class Drift:
         share = (at - below) / (above - below)
         one, other = scene.at(below), scene.at(above)
 
-        def between(low: float, high: float) -> float:
-            return (1 - share) * low + share * high
-
         return replace(
             one,
-            points={q: between(each, other.points[q]) for q, each in one.points.items()},
-            timeouts=between(one.timeouts, other.timeouts),
+            points={q: _between(each, other.points[q], share) for q, each in one.points.items()},
+            timeouts=_between(one.timeouts, other.timeouts, share),
         )
 
     def _replayed(self, slots: int, factor: float) -> Measured:

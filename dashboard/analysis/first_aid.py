@@ -79,7 +79,7 @@ def _elsewhere(pool: str, site: str, other: str, there: Sequence[Crossing]) -> F
 def _at_its_worst(finding: Finding, pool: PoolSnapshot, incident: Incident) -> Finding:
     """What is so at this instant says little: the queue was emptied by giving up."""
     frozen = incident.snapshot
-    ended = incident.ended_at or pool.at or incident.at
+    ended = pool.last_timeout or incident.ended_at or incident.at
     seconds = (ended - incident.at).total_seconds()
     came = outcome(0, None, incident.timeouts, seconds, is_over=False)
     last = ""

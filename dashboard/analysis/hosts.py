@@ -40,6 +40,7 @@ def replay_hosts(
     while pool.step():
         pass
     done = pool.done
+    done.most = pool.most
     pairs = sorted(zip(done.waited, done.waits, strict=True))
     done.waited, done.waits = [i for i, _ in pairs], [wait for _, wait in pairs]
     gone = sorted(zip(done.left, done.left_after, strict=True))
@@ -69,7 +70,7 @@ class _Pool:
         self.queues: dict[int, deque[int]] = {}
         self.waiting: set[int] = set()
         self.leaves: list[tuple[float, int]] = []
-        self.used = 0
+        self.used = self.most = 0
         self.of = Counter[int]()
         self.idle: dict[int, deque[float]] = {}
 
@@ -117,6 +118,7 @@ class _Pool:
 
     def _admit(self, i: int, now: float) -> None:
         self.used += 1
+        self.most = max(self.most, self.used)
         self.of[self.host[i]] += 1
         end = now + self.holds[i]
         heappush(self.ends, (end, i))

@@ -1,8 +1,19 @@
-"""When a picture of a pool was taken, and how long ago something was by then."""
+"""When a picture of a pool was taken, how long ago something was by then, and what is the same."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
-from ..model.snapshot import PoolSnapshot
+from ..model.findings import Suspect
+from ..model.snapshot import Checkout, PoolSnapshot
+
+#: Between two pictures of one moment: each has its own idea of the wall clock.
+_SAME: Final = timedelta(seconds=0.05)
+
+
+def is_about(suspect: Suspect, checkout: Checkout) -> bool:
+    """Whether they are one; they may be of two pictures."""
+    is_same = suspect.connection == checkout.connection
+    return is_same and abs(suspect.since - checkout.since) < _SAME
 
 
 def seconds_since_timeout(pool: PoolSnapshot) -> float | None:

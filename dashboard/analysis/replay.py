@@ -34,6 +34,8 @@ class Replayed:
     left_after: list[float] = field(default_factory=list)
     #: Connection-seconds, where they are not the sum of the holds.
     busy: float | None = None
+    #: The most slots that were taken at once, where that was counted.
+    most: int | None = None
 
 
 class Load:

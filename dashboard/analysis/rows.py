@@ -226,7 +226,8 @@ class Tail:
         """
         if row.range is None:
             return row
-        unchanged = self.scene.at(slots).points[95.0]
+        load = self.load(TAIL)
+        unchanged = measure(load, replay(load, slots), None).points[95.0]
         low, high = row.range
         row = replace(row, range=(min(low, unchanged), max(high, unchanged)))
         least, most = sorted((unchanged, unchanged if row.p95 is None else row.p95))

@@ -89,14 +89,16 @@ class Scene:
         return self._noted(load, chosen, slots, done)
 
     def _at_rest(self, load: Load, links: chains.Links, slots: int | None) -> Replayed | None:
-        """What nobody waits for is the same at every larger size."""
+        """What never takes the last slot is the same at every larger size."""
         least, done = self._free.get((id(load), id(links)), (inf, None))
         return done if (slots or inf) >= least else None
 
     def _noted(
         self, load: Load, links: chains.Links, slots: int | None, done: Replayed
     ) -> Replayed:
-        if slots and not done.waited and not done.left:
+        if done.most is not None and done.most < (slots or inf):
+            self._free[id(load), id(links)] = done.most + 1, done
+        elif slots and not done.waited and not done.left:
             self._free[id(load), id(links)] = slots, done
         return done
 

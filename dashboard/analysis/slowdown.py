@@ -23,6 +23,11 @@ _LOOKED_AT: Final = 8_000
 _FITTED: Final = 3_000
 #: No speed is extrapolated beyond this many times the observed concurrency.
 _BEYOND: Final = 1.5
+#: How much of the work is shared out; the mildest is tried first. Where that explains less than
+#: nothing worth mentioning of the spread of holds, the others do no better.
+_MILD: Final = 0.3
+_SHARES: Final = (0.6, 1.0)
+_NOTHING: Final = 0.005
 _SHORTEST: Final = 1e-6
 _LOWEST: Final = log(_SHORTEST)
 
@@ -156,21 +161,28 @@ def _fit(
     limit = int(observed * _BEYOND) + 1
     before = within.variance(path.works([1.0] * (limit + 1)))
     best = (0.0, "flat", [1.0] * (limit + 1))
-    for name, rates in _families(observed, limit):
-        explained = 1 - within.variance(path.works(rates)) / before if before > 0 else 0.0
-        if explained > best[0]:
-            best = (explained, name, rates)
+    if not before:
+        return best
+    for shares in ((_MILD,), _SHARES):
+        for name, rates in _families(observed, limit, shares):
+            explained = 1 - within.variance(path.works(rates)) / before
+            if explained > best[0]:
+                best = (explained, name, rates)
+        if best[0] < _NOTHING:
+            break
     return best
 
 
-def _families(observed: int, limit: int) -> list[tuple[str, list[float]]]:
+def _families(observed: int, limit: int, shares: Sequence[float]) -> list[tuple[str, list[float]]]:
     """Partly shared servers of m cores, and the universal scalability law."""
     found = []
     cores = sorted({1, 2, 3, 4, 6, 8, 12, 16, 24, 32, observed // 2, 3 * observed // 4})
     for m in (each for each in cores if 1 <= each < observed):
-        for f in (0.3, 0.6, 1.0):
+        for f in shares:
             rates = [1 / (1 - f + f * max(1.0, n / m)) for n in range(limit + 1)]
             found.append((f"{m} at full speed, {f:.0%} of the work shared", rates))
+    if shares == (_MILD,):
+        return found
     for s in (0.01, 0.03, 0.1, 0.3):
         for k in (0.0, 0.002):
             rates = [1 / (1 + s * (n - 1) + k * n * (n - 1)) for n in range(1, limit + 1)]

@@ -14,6 +14,8 @@ from .view import View
 
 #: Seconds in an idle transaction that are worth a word.
 STALLED: Final = 5.0
+#: From so many on it is probable where the line is never quiet for as long.
+_STALLED_LONG: Final = 30.0
 #: Seconds that a nested checkout, or a nested request, has lasted when it is told.
 NESTED: Final = 0.25
 #: A part of it is enough where the owner has left the function that took it, and its caller.
@@ -147,7 +149,7 @@ def _overdue(view: View, checkout: Checkout, limit: Bound, *, inside: bool | Non
     if backend is not None and backend.state == "active":
         return _long_query(view, checkout)
     if not is_sure and verdict == "overdue" and _is_stalled(backend):
-        verdict = "stalled"
+        verdict, is_sure = "stalled", _is_surely_stalled(view, checkout, limit, sure)
     said = (
         evidence.beyond(checkout, limit, sees_statements=view.sees(checkout)),
         *evidence.left(checkout),
@@ -183,8 +185,11 @@ def _held_elsewhere(view: View, checkout: Checkout, limit: Bound, somewhere: str
         others = plural(view.pool.pending_requests, "caller")
         said.append(f"{others} {verb} for a connection meanwhile")
     is_sure = checkout.quiet_for > limit.sure and not somewhere.startswith(_PATIENT)
+    verdict = "held_elsewhere"
+    if not is_sure and checkout.quiet_for > limit.seconds and _is_stalled(view.backend(checkout)):
+        verdict, is_sure = "stalled", _is_surely_stalled(view, checkout, limit, limit.sure)
     certainty = "probable" if is_sure else "possible"
-    return view.suspect(checkout, "held_elsewhere", certainty, said, limit)
+    return view.suspect(checkout, verdict, certainty, said, limit)
 
 
 def _stalled(view: View, checkout: Checkout) -> Suspect | None:
@@ -196,11 +201,18 @@ def _stalled(view: View, checkout: Checkout) -> Suspect | None:
     )
 
 
-def _is_stalled(backend: Backend | None) -> bool:
+def _is_surely_stalled(view: View, checkout: Checkout, limit: Bound, sure: float) -> bool:
+    """The server has said so for long, and the line was never quiet for as long."""
+    is_kept = checkout.in_use_by or checkout.is_adopted or not limit.is_learned
+    is_long = _is_stalled(view.backend(checkout), _STALLED_LONG)
+    return is_long and not is_kept and view.quiet(checkout) > sure
+
+
+def _is_stalled(backend: Backend | None, least: float = STALLED) -> bool:
     return (
         backend is not None
         and backend.state.startswith("idle in transaction")
-        and (backend.since or 0.0) >= STALLED
+        and (backend.since or 0.0) >= least
     )
 
 

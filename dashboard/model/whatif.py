@@ -9,7 +9,8 @@ from typing import Final
 SEMANTICS: Final = ("queuepool", "asyncpg", "aiohttp")
 #: Outcomes of a request by their number, as the recorder writes them.
 RETURNED, TIMEOUT, POOL_CLOSED, CONNECTION_ERROR, CANCELLED = range(5)
-#: Best first. A: the trace shows it. B: a fitted correction. C: a direction. D: a range at most.
+#: Best first. A: the trace shows it. B: a wide range, or a fitted correction. C: a direction.
+#: D: a range at most.
 GRADES: Final = ("A", "B", "C", "D")
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 from asyncio import Task
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from types import CodeType
 from typing import Any, Final
@@ -47,19 +48,25 @@ class _Mortal:
 
     def end(self, _: object = None) -> None:
         """Called by the garbage collector, or in a thread that ends: never raises."""
-        if self._ends is not None:
-            return
-        self._ends = ends = {id(monotonic): monotonic()}
-        for whose, clock in _clocks:
-            try:
-                if whose() is not None:
-                    ends[id(clock)] = clock()
-            except Exception:  # noqa: S110 -- a clock that fails: only a look tells
-                pass
+        try:
+            if self._ends is None:
+                self._ends = ends = {id(monotonic): monotonic()}
+                for whose, clock in _clocks:
+                    _note(ends, whose, clock)
+        except Exception:  # noqa: S110 -- the interpreter ends, and its modules are empty
+            pass
 
     def ended_at(self, clock: Clock) -> float | None:
         """When it ended by `clock`; None while it lives, and where the moment was not seen."""
         return None if self._ends is None else self._ends.get(id(clock))
+
+
+def _note(ends: dict[int, float], whose: "ref[object]", clock: Clock) -> None:
+    try:
+        if whose() is not None:
+            ends[id(clock)] = clock()
+    except Exception:  # noqa: S110 -- a clock that fails: only a look tells
+        pass
 
 
 class TaskOwner(_Mortal):
@@ -205,7 +212,8 @@ def _new_owner(task: "Task[Any]") -> TaskOwner:
 
     def ended(_: object) -> None:
         owner.end()
-        _owners.pop(key, None)
+        with suppress(Exception):  # When the interpreter ends there is no table.
+            _owners.pop(key, None)
 
     # A circle until the task is gone: an owner that nobody else needs must hear of that.
     owner._task = ref(task, ended)

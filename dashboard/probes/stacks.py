@@ -31,7 +31,20 @@ def of_owner(owner: object) -> Stack:
 
 
 def of_task(task: "Task[Any]") -> Stack:
-    """Where a suspended task waits: the chain of what awaits what, innermost first."""
+    """Where a task is, innermost first: the chain of what awaits what.
+
+    Of a task that runs at this moment the chain ends where it runs; what it calls is on the stack
+    of its loop's thread, nothing of which is the looker's own.
+    """
+    frames = _awaiting(task)
+    if frames and _is_running(task):
+        called = _called_by(task, frames[-1])
+        # It was suspended just now: then the chain is whole.
+        frames = _awaiting(task) if called is None else [*frames, *reversed(called)]
+    return tuple(_describe(frame) for frame in reversed(frames))
+
+
+def _awaiting(task: "Task[Any]") -> list[FrameType]:
     frames: list[FrameType] = []
     awaited: Any = task.get_coro()
     while awaited is not None and len(frames) < _DEEPEST:
@@ -39,7 +52,25 @@ def of_task(task: "Task[Any]") -> Stack:
         if frame is not None:
             frames.append(frame)
         awaited = _awaited_by(awaited)
-    return tuple(_describe(frame) for frame in reversed(frames))
+    return frames
+
+
+def _is_running(task: "Task[Any]") -> bool:
+    coroutine = task.get_coro()
+    return bool(getattr(coroutine, "cr_running", getattr(coroutine, "gi_running", False)))
+
+
+def _called_by(task: "Task[Any]", runs: FrameType) -> list[FrameType] | None:
+    """What a frame that runs has called, innermost first; None if it does not run (any more)."""
+    ident: int | None = getattr(task.get_loop(), "_thread_id", None)
+    if ident is None or ident == get_ident():
+        return None
+    frame = sys._current_frames().get(ident)
+    found: list[FrameType] = []
+    while frame is not None and frame is not runs and len(found) < _DEEPEST:
+        found.append(frame)
+        frame = frame.f_back
+    return None if frame is None else found
 
 
 def of_thread(ident: int) -> Stack:

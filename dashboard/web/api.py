@@ -29,6 +29,8 @@ POINTS: Final = 300
 COLUMNS: Final = 72
 LANES: Final = 60.0
 _NUMBERS: Final = 10**18
+#: What else `/api/whatif` replays with; a question changes one thing only.
+_CHANGES: Final = ("timeout", "hold", "limit_per_host")
 
 
 def routes(reading: Reading) -> list[Route]:
@@ -121,6 +123,7 @@ class Api:
             per_host = request.query_params.get("limit_per_host")
             question = request.query_params.get("question")
             if question is not None:
+                _only_a_question(request)
                 prediction = self._what_else(request, name, question, sizes)
             else:
                 prediction = self.reading.whatif(
@@ -131,7 +134,7 @@ class Api:
                     None if per_host is None else int(per_host),
                 )
         except (ValueError, DashboardError) as error:
-            detail = f"sizes takes numbers such as 5,10; timeout and hold one each: {error}"
+            detail = f"sizes takes numbers such as 5,10; {', '.join(_CHANGES)} one each: {error}"
             raise HTTPException(400, detail[:300]) from error
         if prediction is None:
             raise unknown_pool(self.reading, name)
@@ -186,6 +189,12 @@ class Api:
 def is_exhausted(pool: PoolSnapshot) -> bool:
     """Every slot is taken and someone waits."""
     return pool.max is not None and pool.used >= pool.max and pool.pending_requests > 0
+
+
+def _only_a_question(request: Request) -> None:
+    for name in _CHANGES:
+        if name in request.query_params:
+            raise ValueError(f"question does not go with {name}")
 
 
 def range_of(request: Request) -> float:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from ..analysis import forecast
 from ..analysis.first_aid import at_its_worst
+from ..analysis.instants import is_about
 from ..analysis.lasting import Lasting, lasting
 from ..analysis.status import Finding, Status, active, status_of
 from ..model.distribution import RELATIVE_ERROR, Distribution
@@ -173,7 +174,7 @@ class Detail:
     def _suspicion(self, checkout: Checkout) -> Suspect | None:
         """A suspect is known by its connection, which only one checkout can have at a time."""
         for suspect in self.active:
-            if suspect.connection == checkout.connection and suspect.since == checkout.since:
+            if is_about(suspect, checkout):
                 return suspect
         return None
 

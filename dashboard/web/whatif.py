@@ -16,7 +16,7 @@ _TOP: Final = 8.0
 _HEIGHT: Final = 146.0
 _GRADES: Final = {
     "A": "the trace shows it",
-    "B": "after a correction that was fitted to the trace",
+    "B": "with a wide range, or after a correction that was fitted to the trace",
     "C": "a direction rather than a number",
     "D": "a range at the most",
 }

@@ -19,7 +19,6 @@ export function hide() {
   tip.hide();
   lanes.leave();
   shown = null;
-  keyed.chart = null;
   for (const line of document.querySelectorAll(".cursor:not([hidden])")) {
     line.hidden = true;
     tell(line.closest(".plot"), null);
@@ -135,7 +134,7 @@ function press(event) {
   const chart = event.target.matches?.(".plot .field, .heat .field") ? event.target.parentElement : null;
   if (!chart || event.altKey || event.ctrlKey || event.metaKey) return;
   const isHeat = chart.classList.contains("heat");
-  if (event.key === "Enter" && chart === keyed.chart && chart.dataset.start) goTo(chart, keyed.across);
+  if (event.key === "Enter" && shown && chart === keyed.chart && chart.dataset.start) goTo(chart, keyed.across);
   if (event.key === "Escape") hide();
   if (!(event.key in ACROSS) && !(isHeat && event.key in UP)) return;
   event.preventDefault();
@@ -181,7 +180,9 @@ export function start() {
   document.addEventListener("click", freeze);
   document.addEventListener("keydown", press);
   document.addEventListener("focusout", ({ target }) => {
-    if (target.matches?.(".plot .field, .heat .field")) hide();
+    if (target !== keyed.chart?.querySelector(".field")) return;
+    keyed.chart = null;
+    hide();
   });
   document.documentElement.addEventListener("pointerleave", hide);
   addEventListener("scroll", hide, { passive: true });

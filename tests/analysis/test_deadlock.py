@@ -53,8 +53,8 @@ def test_pool_with_room_is_not_deadlocked() -> None:
 
 def test_one_holder_that_can_go_on_unties_it() -> None:
     free = pool(
-        held(4.0, 1),
-        held(4.0, 2),
+        held(9.0, 1),
+        held(9.0, 2),
         held(0.2, 3),
         max=3,
         waiting=(waiter(1), waiter(2)),

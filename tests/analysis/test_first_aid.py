@@ -72,7 +72,7 @@ def test_timing_out_names_who_held_when_it_ran_out() -> None:
     )
     found = told(calm, (), incident)
     assert found.evidence == (
-        "36 callers timed out in 41 s, the last one 6 seconds ago. When the first gave up, 30 of "
+        "36 callers timed out in 35 s, the last one 6 seconds ago. When the first gave up, 30 of "
         "30 connections were out, all of them at shop/orders.py:88 place_order, held for 100 ms to "
         "3.0 s."
     )

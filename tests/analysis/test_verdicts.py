@@ -98,6 +98,19 @@ def test_idle_transaction_is_stalled() -> None:
     assert Detector().find(quiet, {4002: IN_TRANSACTION}) == []
 
 
+def test_transaction_that_idles_for_long_is_probably_stalled() -> None:
+    inside = snapshot(pool(held(40.0, now=(INSIDE, WORKER))))
+    idle = replace(IN_TRANSACTION, since=40.0)
+    (found,) = Detector().find(inside, {4001: idle})
+    assert (found.verdict, found.certainty) == ("stalled", "probable")
+    short = {4001: replace(idle, since=29.0)}
+    assert said(Detector().find(inside, short)) == [("stalled", "possible")]
+    young = snapshot(pool(held(40.0, now=(INSIDE, WORKER)), lines=[line([0.01] * 40)]))
+    assert said(Detector().find(young, {4001: idle})) == [("stalled", "possible")]
+    reading = snapshot(pool(held(70.0, now=(INSIDE, WORKER), in_use_by="a cursor")))
+    assert said(Detector().find(reading, {4001: idle})) == [("stalled", "possible")]
+
+
 def test_active_backend_is_a_long_query() -> None:
     active = Backend(pid=4001, state="active", since=30.0, wait="Lock: transactionid")
     (found,) = Detector().find(snapshot(pool(held(32.0))), {4001: active})

@@ -93,11 +93,11 @@ def test_one_slot_has_a_range_too() -> None:
 
 
 def test_holds_that_move_cost_the_grade_and_are_told() -> None:
-    assert [grade_of(each) for each in (0.0, 0.08, 0.1, 0.15, 0.2)] == ["A", "A", "B", "B", "C"]
+    assert [grade_of(each) for each in (0.0, 0.08, 0.1, 0.2, 0.21)] == ["A", "A", "B", "B", "C"]
     prediction = predict(moved([0.7, 1.4, 0.8, 1.2, 1.0].__getitem__), [10, 12])
     assert {each.grade for each in prediction.rows} == {"C"}
     assert any(text.startswith("Holds moved by ") for text in prediction.banner)
-    calm = predict(moved(lambda _: 1.0), [12])
+    calm = predict(moved(lambda _: 1.0, size=9, count=40_000), [9])
     assert calm.grade == "A"
     assert any("stood still" in text for text in calm.sentences)
 
@@ -112,3 +112,13 @@ def test_fit_that_holds_as_they_were_contradict_is_a_direction() -> None:
     assert found.range is not None
     assert found.range[0] <= p95_at(saturating(12_000, 4, 3, 2)) <= found.range[1]
     assert found.range[1] >= unchanged
+
+
+def test_wide_range_is_not_the_best_grade() -> None:
+    """The same traffic; the shorter trace knows less of it."""
+    few, many = (row(recorded(*bursty(count, 1), size=9), 9) for count in (12_000, 40_000))
+    for found, grade in ((few, "B"), (many, "A")):
+        assert found.p95 is not None
+        assert found.range is not None
+        assert (found.range[1] > 2 * found.p95 + 0.01) is (grade == "B")
+        assert found.grade == grade

@@ -182,3 +182,14 @@ def test_hosts_are_told_of_in_words() -> None:
     unknown = predict(replace(demand, host=[n % 3 for n in range(12_000)]), [10])
     assert "Of 33% the host is unknown: approximate." in " ".join(unknown.sentences)
     assert unknown.rows[0].grade == "C"
+
+
+def test_size_beyond_the_most_taken_is_not_replayed_again() -> None:
+    asked = requests(3, 300, 3)
+    done = replayed(asked, Limits(None, 2))
+    assert done.most is not None
+    assert done.waited
+    for slots in (done.most + 1, done.most + 7):
+        same = replayed(asked, Limits(slots, 2))
+        assert (same.waited, same.waits) == (done.waited, done.waits)
+    assert replayed(asked, Limits(done.most - 1, 2)).waits != done.waits

@@ -220,6 +220,9 @@ def test_other_questions_are_answered_by_the_api(make_dash: Dash, engine: Engine
     refused = ask(dash, "/api/whatif/orders?question=colour")
     assert refused.status_code == 400
     assert "question takes one of leak, release, ping, workers" in refused.text
+    both = ask(dash, "/api/whatif/orders?question=ping&limit_per_host=2")
+    assert both.status_code == 400
+    assert "question does not go with limit_per_host" in both.text
     assert ask(dash, "/api/whatif/nobody?question=ping").status_code == 404
 
 
@@ -243,6 +246,7 @@ def test_other_questions_are_answered_in_code(
         ({"question": "colour"}, "question takes one of leak, release, ping, workers, not 'colou"),
         ({"question": 1}, "question takes a word such as 'leak', not 1"),
         ({"question": "ping", "hold": 2.0}, "whatif() takes either question or timeout and hold"),
+        ({"question": "ping", "limit_per_host": 2}, "whatif() takes either question or timeout"),
         ({"question": "ping", "sizes": [0]}, "sizes takes whole numbers from 1 on, not 0"),
         ({"question": "workers", "workers": 0}, "workers begin at 1, not 0"),
     ],

@@ -1,13 +1,15 @@
 """Pools before and after a mark or a change of settings, with what was to be expected."""
 
+import gc
 import time
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
+import aiohttp
 import pytest
 from sqlalchemy import Engine
 
 from dashboard import Dashboard, mark
-from dashboard.model.comparison import Changed, Comparison
+from dashboard.model.comparison import Changed
 from dashboard.model.whatif import Demand
 from dashboard.words import MARKS
 from tests.analysis.traces import bursty, recorded
@@ -16,6 +18,7 @@ from .advised import Leaping, hold
 from .conftest import Dash, MakeEngine
 from .given import ask
 from .test_advising import records, remember
+from .turned import compared, crowded, enlarge, marked
 
 
 @pytest.fixture(autouse=True)
@@ -41,34 +44,6 @@ def busy() -> Demand:
     return recorded(*bursty(24_000, 1), size=7, semantics="queuepool")
 
 
-def crowded(dash: Dashboard, engine: Engine, busy: Demand, clock: Leaping) -> None:
-    """What a pool of seven was asked for until just now."""
-    dash.watch(engine, name="orders")
-    clock.advance(400)
-    (record,) = records(dash)
-    remember(record, busy)
-    record.past.count("got", [record.now() - 2.0] * 40)
-    record.past.count("returned", [record.now() - 1.5] * 40)
-    dash.snapshot()
-
-
-def marked(dash: Dashboard, clock: Leaping, text: str = "deploy 1.4.2") -> None:
-    """It is seen before the clock leaps, which marks know nothing of."""
-    mark(text)
-    dash.snapshot()
-    clock.advance(2)
-
-
-def compared(dash: Dashboard) -> list[Comparison]:
-    return dash._reader.comparisons()
-
-
-def enlarge(engine: Engine, by: int) -> None:
-    """As nobody should, but as it can be done while a pool is in use."""
-    pool: Any = engine.pool
-    pool._max_overflow = by
-
-
 def test_mark_is_compared_with_what_was_expected(
     leaping: Dashboard, make_engine: MakeEngine, clock: Leaping, busy: Demand
 ) -> None:
@@ -84,8 +59,6 @@ def test_mark_is_compared_with_what_was_expected(
     assert found.changed == (Changed("max_overflow", 0, 5),)
     assert found.expected.row is not None
     assert (found.expected.row.size, found.expected.row.overflow) == (7, 5)
-    present = leaping._reader.whatif("orders", [7])
-    assert present is not None
     assert found.expected.requests == 24_000
     assert found.expected.row.p95 is not None
     assert found.after.checkouts == 30
@@ -99,7 +72,7 @@ def test_prediction_is_made_once_and_when_asked(
     hold(engine, 1)
     clock.advance(60)
     leaping.snapshot()
-    ((turns),) = leaping._reader._comparing._turns.values()
+    (turns,) = leaping._reader._comparing._turns.values()
     assert turns.found[0].expected is None
     (first,) = compared(leaping)
     began = time.thread_time()
@@ -139,6 +112,20 @@ def test_mark_after_the_change_names_it(
     assert (found.mark.text, len(found.changed)) == ("more overflow", 1)
 
 
+async def test_session_that_ends_changes_no_setting(leaping: Dashboard, clock: Leaping) -> None:
+    connector = aiohttp.TCPConnector()
+    session = aiohttp.ClientSession(connector=connector, connector_owner=False)
+    leaping.watch(session, name="bank")
+    leaping.snapshot()
+    await session.close()
+    del session
+    gc.collect()
+    leaping.snapshot()
+    (turns,) = leaping._reader._comparing._turns.values()
+    assert list(turns.found) == []
+    await connector.close()
+
+
 def test_young_or_idle_sides_are_not_compared(
     leaping: Dashboard, engine: Engine, clock: Leaping
 ) -> None:
@@ -170,7 +157,7 @@ def test_requests_before_are_set_aside_in_time(
         record.checkins += count
         clock.advance(60)
         leaping.snapshot()
-    ((turns),) = leaping._reader._comparing._turns.values()
+    (turns,) = leaping._reader._comparing._turns.values()
     assert turns.found[0].kept is not None
     (found,) = compared(leaping)
     assert found.expected.requests == 25_000
@@ -229,6 +216,20 @@ def test_waits_of_one_side_are_not_the_others(
     (found,) = compared(leaping)
     assert found.before.use_time.longest > 0.04
     assert found.after.use_time.longest < 0.04
+
+
+def test_looks_from_many_threads_note_a_mark_once(
+    leaping: Dashboard, engine: Engine, clock: Leaping
+) -> None:
+    leaping.watch(engine, name="orders")
+    for number in range(5):
+        mark(f"deploy {number}")
+        with ThreadPoolExecutor(8) as threads:
+            for _ in range(40):
+                threads.submit(leaping.snapshot)
+    clock.advance(1)
+    (turns,) = leaping._reader._comparing._turns.values()
+    assert [turn.mark.text for turn in turns.found] == ["deploy 2", "deploy 3", "deploy 4"]
 
 
 def test_pool_that_takes_anothers_place_is_compared_with_it(

@@ -306,4 +306,5 @@ def test_incidents_count_as_memory(make_dash: Dash, engine: Engine, clock: Clock
     assert len(kept) == 3
     assert all(1000 < each < 4000 for each in kept), kept
     ((_, record),) = dash._watches.records()
-    assert dash.snapshot().overhead.memory == record.memory + sum(kept)
+    compared = dash._reader._comparing.memory
+    assert dash.snapshot().overhead.memory == record.memory + sum(kept) + compared

@@ -44,6 +44,18 @@ def test_engine_for_each_request_is_told(dash: Dashboard, tmp_path: Path) -> Non
     assert f"made 6 engines for {tmp_path}/shop.db" in advice.evidence[0]
 
 
+def test_engine_that_is_collected_meanwhile_is_told(dash: Dashboard, tmp_path: Path) -> None:
+    engines = [handle(f"sqlite:///{tmp_path}/shop.db") for _ in range(6)]
+    seen = dash.snapshot()
+    for engine in engines:
+        engine.dispose()
+    engines.clear()
+    del engine
+    gc.collect()
+    found = dash._reader._advisor.advise(seen, [])
+    assert "R16" in {each.rule for each in found}
+
+
 def test_one_engine_for_all_requests_is_fine(dash: Dashboard, tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/shop.db")
     for _ in range(6):

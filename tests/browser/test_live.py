@@ -192,6 +192,7 @@ def test_lost_permission_is_said_and_leads_back(
     site = build(reading, Access(auth=auth))
     page.goto(serve_app(Starlette(routes=[Mount(MOUNT, site)])) + MOUNT + path)
     expect(page.locator("#stale-age")).to_have_text("Access was lost.")
+    expect(page.locator("#live-word")).to_have_text("No access")
     expect(page.locator("#stale-why")).to_contain_text("The server answers 40")
     may_read["api"] = True
     page.locator("#reconnect").click()

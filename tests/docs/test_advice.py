@@ -74,7 +74,10 @@ def test_numbers_of_the_bound_are_as_said() -> None:
     assert said["one hang"].startswith(f"from {bound._MANY:,} checkouts on")
     assert f"is {bound._HANG:g} times as long" in said["one hang"]
     assert said[f"fewer than {bound.ENOUGH} checkouts"].startswith(f"{bound.COLD:.0f} s")
-    assert f"at least {bound._YOUNG:g} s" in said["alone"]
+    assert said[f"fewer than {bound._FEW} checkouts"].startswith(f"never above {bound._NEAR:g} ")
+    assert f"on {bound._OLD_RECORD:g} times" in said["never below"]
+    assert f"at least {bound._PATIENT:g} s" in said["alone"]
+    assert f"{bound._PATIENT:g} s at most" in said["alone"]
     assert said["sure"].startswith(f"{bound._UNSEEN:,.0f} s divided")
     assert "(at least {}, at most {:,})".format(*bound._TAIL) in section(VERDICT, "The bound")
 
@@ -83,6 +86,7 @@ def test_numbers_of_the_verdicts_are_as_said() -> None:
     assert (verdicts._LEFT, verdicts._BACK, verdicts._HANDED_OVER) == (3.0, 2.0, 5.0)
     assert "a third of that" in section(VERDICT, "`overdue`")
     assert f"for {verdicts.STALLED:g} s or more" in section(VERDICT, "`stalled`")
+    assert f"for {verdicts._STALLED_LONG:g} s or more" in section(VERDICT, "`stalled`")
     assert f"for {verdicts.NESTED:g} s or more" in section(VERDICT, "`nested`")
     grace = f"{orphans._GRACE:g} s, or {orphans._GRACE_OF_A_FETCH:g} s"
     assert grace in section(VERDICT, "`orphaned`")

@@ -9,7 +9,16 @@ from dashboard.recorder.trace import ROW, Request, Trace
 
 def rows(first: int, count: int) -> list[list[float]]:
     numbers: list[float] = list(range(first, first + count))
-    return [numbers, [0.5] * count, [0.25] * count, numbers, numbers, numbers, [0] * count, [0] * count]
+    return [
+        numbers,
+        [0.5] * count,
+        [0.25] * count,
+        numbers,
+        numbers,
+        numbers,
+        [0] * count,
+        [0] * count,
+    ]
 
 
 def asked(trace: Trace) -> list[float]:

@@ -15,6 +15,7 @@ from dashboard.model.history import History
 from dashboard.model.ports import Reading
 from dashboard.web.frame import element_id
 from dashboard.web.pages import error_page, routes
+from tests.web.advised import advice
 from tests.web.asking import ask
 from tests.web.reading import PlainReading
 from tests.web.readings import AT, PLACE, ROLLUP, pool, site_stats, some_events, suspect
@@ -73,18 +74,35 @@ def test_overview_in_the_first_seconds_invents_nothing() -> None:
     assert "No event yet" in text
 
 
-@pytest.mark.parametrize("part", ["findings", "table", "trend", "rates"])
+@pytest.mark.parametrize("part", ["findings", "table", "trend", "rates", "worth"])
 def test_overview_part_is_a_fragment_of_the_page(part: str) -> None:
     answer = get(f"/?part={part}", hx_request="true")
     assert answer.status_code == 200
     assert "<html" not in answer.text
 
 
-@pytest.mark.parametrize("part", ["now", "lanes", "trend"])
+@pytest.mark.parametrize("part", ["now", "lanes", "trend", "aid"])
 def test_pool_part_is_a_fragment_of_the_page(part: str) -> None:
     answer = get(f"/pools/orders?part={part}", hx_request="true")
     assert answer.status_code == 200
     assert "<html" not in answer.text
+
+
+def test_what_to_do_stands_on_overview_and_pool() -> None:
+    reading = PlainReading(pool(used=30, waiting=8))
+    remedy = "Let place_order hold for less, let fewer run at once, or give it a pool of its own."
+    assert remedy in text_of(get("/", reading))
+    assert remedy in text_of(get("/pools/orders", reading))
+    calm = PlainReading(pool(used=3))
+    assert 'class="todo"' not in get("/", calm).text + get("/pools/orders", calm).text
+
+
+def test_advice_worth_following_is_named_below_the_pools() -> None:
+    reading = PlainReading(pool(used=3))
+    reading.advices = [advice(title="one"), advice(severity="info", title="two")]
+    text = text_of(get("/?part=worth", reading))
+    assert "1 change worth making" in text
+    assert ("one" in text, "two" in text) == (True, False)
 
 
 def test_unknown_part_is_refused() -> None:
