@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from .model.snapshot import Health
+from .model.health import Health
 from .probes._opening import Ping
 from .settings import PoolSettings, said
 

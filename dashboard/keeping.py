@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from .health import Pulse
 from .model.errors import DashboardError
-from .model.snapshot import Health
+from .model.health import Health
 from .opening import Origin
 from .probes import module_for
 from .probes._opening import Ping

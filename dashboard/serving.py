@@ -1,10 +1,12 @@
 """The dashboard's own server: uvicorn in a thread, with a loop of its own."""
 
+import asyncio
 import contextlib
 import os
 import socket
 import threading
 import weakref
+from collections.abc import Generator
 from types import TracebackType
 from typing import Final, Self
 
@@ -89,16 +91,29 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-class _Quiet(uvicorn.Server):
-    """A server that leaves the process' signals alone and says when it is up."""
+class Ending(uvicorn.Server):
+    """A uvicorn that leaves signals to who started it, and no connection when it ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Capture none."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """What a client has not read by then is dropped: uvicorn would leave its socket open."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            if (transport := getattr(connection, "transport", None)) is not None:
+                transport.abort()
+        await asyncio.sleep(0)  # They are closed in the loop's next turn.
+
+
+class _Quiet(Ending):
+    """A server that says when it is up."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_up = threading.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- uvicorn's own
-        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

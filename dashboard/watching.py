@@ -11,9 +11,9 @@ from typing import Final, Self
 from . import options
 from .model.claim import Connection
 from .model.events import PoolEvent, PoolOpened
+from .model.health import Health
 from .model.origin import CallSite
 from .model.ports import Sink
-from .model.snapshot import Health
 from .probes import Probe, Tapped, module_for, moments, tap
 from .probes.emitter import Emitter
 from .probes.frames import UNKNOWN

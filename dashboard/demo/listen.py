@@ -5,21 +5,13 @@ import contextlib
 import errno
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from ..serving import Ending
 from .errors import DemoError
-
-
-class Server(uvicorn.Server):
-    """A uvicorn that leaves signals to who started it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Capture none."""
-        yield
 
 
 def bind(listen: str, *, has_token: bool = False) -> socket.socket:
@@ -62,7 +54,7 @@ async def serving(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
         access_log=False,
         timeout_graceful_shutdown=2,
     )
-    server = Server(config)
+    server = Ending(config)
     task = asyncio.create_task(server.serve(sockets=[bound]), name="server")
     try:
         yield

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from .backends import Activity, Backend
 from .distribution import EMPTY, Distribution
+from .health import Health
 from .origin import CallSite, HttpRequest, Owner
 
 
@@ -192,24 +193,6 @@ class LoopLag:
     is_blocked: bool = False
     stack: tuple[StackFrame, ...] = ()
     pools: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """What the health query of a configured pool has seen. Times are float seconds.
-
-    `every` is None for a pool that has none and could not be opened yet. `latency` is that of the
-    last answer, with the wait for a connection; `failing` counts failures since then, `error` says
-    why the last one failed and is empty after an answer.
-    """
-
-    every: float | None = None
-    checks: int = 0
-    failures: int = 0
-    failing: int = 0
-    latency: float | None = None
-    last_ok: datetime | None = None
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

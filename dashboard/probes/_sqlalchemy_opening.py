@@ -38,6 +38,8 @@ _KINDS: Final = {
     "Optional[Type[Pool]]": "named",
 }
 _SECONDS: Final = ("pool_recycle", "pool_timeout")
+#: Numbers that the library takes and then does what nobody meant.
+_LEAST: Final = {"pool_size": 0, "max_overflow": -1}
 _OURS: Final = {"url", "kwargs", "dbapi"}
 _REFUSED: Final = re.compile(
     r"Invalid argument\(s\) ([\w',]+) sent to create_engine\(\), using configuration \w+/(\w+)/"
@@ -82,6 +84,9 @@ def open_pool(url: str, options: Mapping[str, Any]) -> Engine | AsyncEngine:
     given = dict(options)
     if isinstance(given.get("poolclass"), str):
         given["poolclass"] = _pool_class(given["poolclass"])
+    for name, least in _LEAST.items():
+        if isinstance(given.get(name), int) and given[name] < least:
+            raise ValueError(f"has {name} {given[name]}; it begins at {least}, which is no bound")
     create = create_async_engine if _dialect(url).is_async else create_engine
     try:
         return create(url, **given)

@@ -11,10 +11,10 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from dashboard import CallSite, Dashboard, Incident
+from dashboard import Dashboard, Incident
 from dashboard.demo.postgres import Postgres
 
 from .conftest import Dash, MakeEngine
@@ -124,31 +124,6 @@ def test_two_episodes_are_two(make_dash: Dash, engine: Engine, clock: Clock) -> 
     assert [each.ended_at is not None for each in dash.incidents()] == [True, True]
 
 
-def test_incident_says_what_its_holders_did(make_dash: Dash, engine: Engine, clock: Clock) -> None:
-    dash = make_dash(clock=clock, leak_after=10)
-    dash.watch(engine, name="orders")
-    ready, done = threading.Event(), threading.Event()
-
-    def print_labels() -> None:
-        with all_out(engine):
-            ready.set()
-            done.wait(10)
-
-    thread = threading.Thread(target=print_labels, name="labels")
-    thread.start()
-    ready.wait(5)
-    clock.advance(12)
-    refuse(engine)
-    done.set()
-    thread.join()
-    clock.advance(600)
-    incident = only(dash)
-    for holder in incident.snapshot.open:
-        assert (holder.owner.name, holder.owner.is_alive, holder.held_for) == ("labels", True, 12)
-        assert "print_labels" in [frame.function.rpartition(".")[2] for frame in holder.now]
-    assert [(each.pool, each.held_for) for each in incident.suspects] == [("orders", 12)] * 2
-
-
 @pytest.mark.parametrize("path", ["/readyz", "/metrics", "/api/pools"])
 def test_whoever_looks_finds_exhaustion(
     make_dash: Dash, make_engine: MakeEngine, clock: Clock, path: str
@@ -184,47 +159,6 @@ async def test_asyncpg_timeout_is_an_incident(dash: Dashboard, postgres: Postgre
         (holder,) = incident.snapshot.open
         assert (holder.backend_pid, holder.connection) == (pid, 1)
         dash.stop()
-
-
-async def test_picture_says_what_keeps_a_connection(dash: Dashboard, postgres: Postgres) -> None:
-    async with asyncpg.create_pool(postgres.url, min_size=1, max_size=1) as pool:
-        watch = dash.watch(pool, name="orders")
-        watch.born_at = born = CallSite("shop/db.py", 12, "open_pool")
-        listener = await pool.acquire()
-        await listener.add_listener("news", ignored := lambda *_: None)
-        with pytest.raises(TimeoutError):
-            await pool.acquire(timeout=0.01)
-        await listener.remove_listener("news", ignored)
-        await pool.release(listener)
-        frozen = only(dash).snapshot
-        dash.stop()
-    assert [each.in_use_by for each in frozen.open] == ["listeners"]
-    assert frozen.born_at == born
-
-
-def test_picture_says_what_its_users_did(make_dash: Dash, engine: Engine, clock: Clock) -> None:
-    dash = make_dash(clock=clock)
-    dash.watch(engine, name="orders")
-    begun, is_over = threading.Event(), threading.Event()
-
-    def ship(connection: Connection) -> None:
-        connection.execute(text("select 1"))
-        begun.set()
-        is_over.wait(5)
-
-    with charge(engine) as handed, charge(engine):
-        shipping = threading.Thread(target=ship, args=(handed,))
-        shipping.start()
-        assert begun.wait(5)
-        clock.advance(2)
-        refuse(engine)
-        is_over.set()
-        shipping.join()
-    first, second = only(dash).snapshot.open
-    does = [frame.function.rpartition(".")[2] for frame in first.now if not frame.is_library]
-    assert (does, second.now) == (["ship"], ())
-    assert first.user is not None
-    assert first.user.is_alive
 
 
 def test_what_is_lost_later_is_not_in_it(make_dash: Dash, engine: Engine, clock: Clock) -> None:

@@ -26,7 +26,7 @@ def verdicts(dash: Dashboard) -> list[tuple[str, str, str]]:
     return [(each.pool, each.verdict, each.certainty) for each in dash.suspects()]
 
 
-@pytest.mark.parametrize(("options", "bound"), [({}, 150.0), ({"leak_after": 10}, 10.0)])
+@pytest.mark.parametrize(("options", "bound"), [({}, 60.0), ({"leak_after": 10}, 10.0)])
 def test_long_hold_is_overdue(
     make_dash: Dash, engine: Engine, clock: Clock, options: dict[str, Any], bound: float
 ) -> None:

@@ -1,5 +1,6 @@
 """A site of its own data, served for a browser."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -31,6 +32,7 @@ from tests.web.readings import (
 )
 
 MOUNT = "/a/b"
+_PATIENCE = 10.0
 
 
 class ChangingReading(PlainReading):
@@ -125,6 +127,17 @@ def address(site: Site, serve_app: Callable[[ASGIApp], str]) -> Iterator[str]:
     """Mounted, as in a host application; streams end before the server does."""
     yield serve_app(Starlette(routes=[Mount(MOUNT, site)])) + MOUNT
     site.close()
+
+
+def copied(page: Page, begins: str) -> str:
+    """What was copied, once it begins so; writing to the clipboard takes a moment."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        found = str(page.evaluate("navigator.clipboard.readText()"))
+        if found.startswith(begins):
+            return found
+        assert time.monotonic() < deadline, f"{begins!r} was not copied, but {found[:100]!r}"
+        page.wait_for_timeout(20)
 
 
 def refresh(page: Page, part: str) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.web.advised import advice
 from tests.web.test_before_and_after import COMPARED
 
-from .conftest import ChangingReading, refresh
+from .conftest import ChangingReading, copied, refresh
 
 
 @pytest.fixture
@@ -116,15 +116,13 @@ def test_slider_tells_the_size_and_survives_a_refresh(listed: Page) -> None:
 
 def test_change_and_setting_are_copied(listed: Page) -> None:
     listed.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    read = "navigator.clipboard.readText()"
     listed.locator(".advs [data-copy]").first.click()
     expect(listed.locator("#say")).to_have_text("Copied.")
-    assert listed.evaluate(read) == "-    pool_size=20,\n+    pool_size=30,"
+    assert copied(listed, "-    pool_size") == "-    pool_size=20,\n+    pool_size=30,"
     listed.locator("#whatif [data-copy]").click()
-    listed.wait_for_function(f"async () => (await {read}).startsWith('pool_size=20')")
+    copied(listed, "pool_size=20")
     listed.keyboard.press("c")
-    listed.wait_for_function(f"async () => (await {read}).startsWith('# Pool report')")
-    assert "## Advice (3)" in listed.evaluate(read)
+    assert "## Advice (3)" in copied(listed, "# Pool report")
 
 
 def test_budget_and_pool_are_asked_in_the_address(listed: Page) -> None:

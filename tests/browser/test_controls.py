@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import ChangingReading, refresh
+from .conftest import ChangingReading, copied, refresh
 
 FIGURES = ["used", "idle", "overflow", "waiting", "wait", "hold", "rate", "timeouts"]
 
@@ -100,12 +100,10 @@ def test_evidence_is_copied_as_markdown(pool_page: Page) -> None:
     pool_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     pool_page.locator("[data-copy-from]").click()
     expect(pool_page.locator("#say")).to_have_text("Copied.")
-    assert pool_page.evaluate("navigator.clipboard.readText()").startswith("## orders: Saturated")
+    copied(pool_page, "## orders: Saturated")
     pool_page.locator("[data-copy-link]").click()
-    pool_page.wait_for_function(
-        "async (link) => (await navigator.clipboard.readText()) === link",
-        arg=f"{pool_page.url}?at=2026-11-22T09:03:20Z",
-    )
+    link = f"{pool_page.url}?at=2026-11-22T09:03:20Z"
+    assert copied(pool_page, link) == link
 
 
 def test_without_clipboard_the_text_can_be_selected(pool_page: Page) -> None:

@@ -1,6 +1,7 @@
 """`uvicorn --root-path /x` in a process of its own: what proxies send, with and without /x."""
 
 import re
+from functools import partial
 
 import httpx
 from playwright.sync_api import Page, expect
@@ -8,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.web.hosting import await_start, hosting
 from tests.web.listening import listening
 
+get = partial(httpx.get, timeout=30.0)
 ROOT = "/x"
 
 
@@ -19,16 +21,16 @@ def addresses(page: str) -> list[str]:
 def test_mounted_host_behind_a_stripping_proxy() -> None:
     with hosting("--root-path", ROOT) as (base, process):
         await_start(base, process)
-        page = httpx.get(f"{base}/pools/").text
+        page = get(f"{base}/pools/").text
         assert f'data-base="{ROOT}/pools"' in page
         named = set(addresses(page))
         assert [each for each in named if not each.startswith(f"{ROOT}/pools/")] == []
         assert any("/static/js/main.js" in each for each in named)
         # As the proxy passes them on.
         asked = {each.split("?")[0].removeprefix(ROOT) for each in named if "/pool-" not in each}
-        statuses = {path: httpx.get(base + path).status_code for path in sorted(asked)}
+        statuses = {path: get(base + path).status_code for path in sorted(asked)}
         assert set(statuses.values()) == {200}, statuses
-        assert httpx.get(f"{base}/pools").headers["location"].endswith("/pools/")
+        assert get(f"{base}/pools").headers["location"].endswith("/pools/")
         with listening(f"{base}/pools") as stream:
             assert next(stream).event == "reset"
 
@@ -36,7 +38,7 @@ def test_mounted_host_behind_a_stripping_proxy() -> None:
 def test_alone_it_answers_with_and_without_the_prefix(page: Page) -> None:
     with hosting("--root-path", ROOT, app="alone") as (base, process):
         await_start(base, process, "/healthz")
-        plain, prefixed = httpx.get(f"{base}/leaks"), httpx.get(f"{base}{ROOT}/leaks")
+        plain, prefixed = get(f"{base}/leaks"), get(f"{base}{ROOT}/leaks")
         assert (plain.status_code, prefixed.status_code) == (200, 200)
         assert addresses(plain.text) == addresses(prefixed.text)
         workers: list[str] = []

@@ -8,7 +8,17 @@ from starlette.routing import Route
 
 from dashboard import Dashboard
 from dashboard.analysis.what_else import QUESTIONS
-from dashboard.model import backends, findings, heat, history, lanes, passage, snapshot, whatif
+from dashboard.model import (
+    backends,
+    findings,
+    health,
+    heat,
+    history,
+    lanes,
+    passage,
+    snapshot,
+    whatif,
+)
 from dashboard.model.distribution import EMPTY
 from dashboard.web import batches, frame, shapes
 from dashboard.web.metrics import Pools
@@ -33,7 +43,7 @@ OBJECTS: dict[str, Any] = {
     "History": history.History,
     "Lanes": lanes.Lanes,
     "Heat": heat.Heat,
-    "Health": snapshot.Health,
+    "Health": health.Health,
     "Loop": snapshot.LoopLag,
     "Backend": backends.Backend,
 }

@@ -36,13 +36,15 @@ def serve_app() -> Iterator[Callable[[ASGIApp], str]]:
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """Serves on a free loopback port, in a thread with its own loop."""
+    from dashboard.serving import Ending
+
     # The protocol is spelled out: asyncio sets TCP_NODELAY only then (40 ms for each answer).
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=2)
-        server = uvicorn.Server(config)
+        server = Ending(config)
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name=f"serving {address}"
         )

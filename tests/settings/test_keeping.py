@@ -18,7 +18,8 @@ from dashboard import keeping as keeping_module
 from dashboard.analysis.status import status_of
 from dashboard.demo.postgres import Postgres
 from dashboard.keeping import Keepers
-from dashboard.model.snapshot import Health, PoolSnapshot
+from dashboard.model.health import Health
+from dashboard.model.snapshot import PoolSnapshot
 
 from .conftest import Read
 from .modules import Modules

@@ -207,6 +207,14 @@ async def test_imports_that_are_no_pools(
             "line 2: [pools.a] has pool_size, which a NullPool does not take",
         ),
         (
+            'url = "postgresql+psycopg://db/x"\npool_size = -5',
+            "line 2: [pools.a] has pool_size -5; it begins at 0, which is no bound",
+        ),
+        (
+            'url = "postgresql+psycopg://db/x"\nmax_overflow = -2',
+            "line 2: [pools.a] has max_overflow -2; it begins at -1, which is no bound",
+        ),
+        (
             'url = "sqlite://"\npoolclass = "NoPool"',
             "line 2: [pools.a] has poolclass 'NoPool', which is none of sqlalchemy.pool",
         ),
