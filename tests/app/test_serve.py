@@ -47,13 +47,14 @@ def test_closing_twice_is_once(dash: Dashboard) -> None:
 
 
 def test_client_that_reads_nothing_leaves_no_socket(dash: Dashboard) -> None:
-    with dash.serve(port=0) as server, socket.create_connection((server.host, server.port)) as deaf:
-        ask = f"GET /static/css/base.css HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n\r\n"
+    server = dash.serve(port=0)
+    ask = f"GET /static/css/base.css HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n\r\n"
+    with socket.create_connection((server.host, server.port)) as deaf:
         deaf.settimeout(0.5)
         with pytest.raises(TimeoutError):  # All that lies between is full.
             deaf.sendall(ask.encode() * 200_000)
-    connections = server._server.server_state.connections
-    assert connections == set()
+        server.close()
+        assert server._server.server_state.connections == set()
 
 
 def test_ipv6_loopback_has_brackets(dash: Dashboard) -> None:
