@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from dashboard.serving import Ending
+
 _DEADLINE: Final = 10.0
 #: Those that belong to one hop only.
 _HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
@@ -87,7 +89,7 @@ def running(config: uvicorn.Config) -> Iterator[int]:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        server = uvicorn.Server(config)
+        server = Ending(config)
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="serving for a proxy"
         )

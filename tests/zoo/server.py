@@ -85,7 +85,12 @@ def serving_web() -> Iterator[str]:
         address.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
         ready.set()
         await stop.wait()
+        open_ones = list(runner.server.connections) if runner.server is not None else []
+        transports = [each.transport for each in open_ones if each.transport is not None]
         await runner.cleanup()
+        for transport in transports:
+            transport.abort()  # What nobody has read would keep it open.
+        await asyncio.sleep(0)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:

@@ -1,5 +1,7 @@
 """Every leak is found on its own line; nothing healthy is called probable or proven."""
 
+import gc
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,9 @@ def shows(request: pytest.FixtureRequest, postgres: "Postgres") -> Iterator[dict
     with serving_web() as web:
         programs = [program for name, program in PROGRAMS.items() if name in asked]
         yield {show.program.name: show for show in play(programs, postgres, web)}
+    with warnings.catch_warnings():  # What was lost last is nobody else's to hear of.
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 @pytest.mark.parametrize("name", [each.name for each in LEAKS])
