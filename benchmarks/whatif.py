@@ -5,16 +5,15 @@
 
 import sys
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from math import inf, nan
 from statistics import median
 from time import process_time
-from typing import Any
 
 from dashboard.analysis.measuring import percentile
 from dashboard.analysis.whatif import predict
-from dashboard.model.whatif import Change, Demand, Prediction, Range, Row
+from dashboard.model.whatif import COLUMNS, Change, Demand, Prediction, Range, Row
 from tests.analysis.traces import (
     bursty,
     chained,
@@ -41,20 +40,13 @@ def as_traced(demand: Demand) -> Demand:
     """In arrays, and in the order in which requests ended: as the recorder has them."""
     ends = list(map(sum, zip(demand.asked, demand.wait, demand.hold, strict=True)))
     order = sorted(range(len(ends)), key=ends.__getitem__)
-
-    def column(code: str, values: Sequence[float]) -> "array[Any]":
-        return array(code, [values[place] for place in order])
-
-    return replace(
-        demand,
-        asked=column("d", demand.asked),
-        wait=column("d", demand.wait),
-        hold=column("d", demand.hold),
-        outcome=column("B", demand.outcome),
-        site=column("H", demand.site),
-        owner=column("I", demand.owner),
-        host=column("B", demand.host) if demand.host else (),
-    )
+    codes = dict.fromkeys(COLUMNS, "d") | {"outcome": "B", "site": "H", "owner": "I", "host": "B"}
+    columns = {
+        name: array(codes[name], [each[place] for place in order])
+        for name in COLUMNS
+        if (each := getattr(demand, name))
+    }
+    return replace(demand, **columns)
 
 
 def speed() -> None:

@@ -26,15 +26,13 @@ from dashboard.model.whatif import Change, Demand, Row
 from dashboard.predicting import demand_of
 from dashboard.watching import Watches
 
+from .lines import Line, line_of
 from .whatif_runs import Family, Request, traffic
 
 _SECONDS: Final = 75.0
 _FAMILY: Final = Family("", 0.02, 120, 450, ())
 #: Which of the hosts a request of each kind goes to: half, a third, and a sixth of them.
 _HOST: Final = (0, 0, 0, 1, 1, 2)
-#: The loop of the client is timed too: by so much reality may lie outside a range.
-_SLACK: Final = 0.001
-_WORTH: Final = 0.005
 _SERVE: Final = "serve"
 
 #: limit, limit_per_host, day.
@@ -172,7 +170,7 @@ def table(runs: Sequence[HttpRun]) -> None:
     """Every run of day 1 predicts itself, every other one and the other day; what they come to."""
     print("| recorded at | predicted | traffic | hold | real p95 | p95 | error | range | grade |")
     print("|---|---|---|--:|--:|--:|--:|--:|---|")
-    found: dict[str, list[_Line]] = {}
+    found: dict[str, list[Line]] = {}
     for seen, real in [*((run, run) for run in runs), *permutations(runs, 2)]:
         if seen.day == 1:
             line = _line(seen, real)
@@ -181,46 +179,25 @@ def table(runs: Sequence[HttpRun]) -> None:
     print("\n| predicted | pairs | median error | worst | with a range | range holds it |")
     print("|---|--:|--:|--:|--:|--:|")
     for kind, lines in found.items():
-        errors = [each.error for each in lines if each.error is not None] or [0.0]
+        errors = [abs(each.error) for each in lines if each.error is not None] or [0.0]
         inside = [each.is_inside for each in lines if each.is_inside is not None]
         cells = (f"{median(errors):.0%}", f"{max(errors):.0%}", len(inside), sum(inside))
         print(f"| {kind} | {len(lines)} | {' | '.join(map(str, cells))} |")
 
 
-@dataclass(frozen=True)
-class _Line:
-    kind: str
-    text: str
-    error: float | None
-    is_inside: bool | None
-
-
-def _line(seen: HttpRun, real: HttpRun) -> _Line:
+def _line(seen: HttpRun, real: HttpRun) -> Line:
     rows = predict(seen.demand, [real.limit], Change(limit_per_host=real.per_host)).rows
     row = rows[0] if rows else Row(size=real.limit)
     again = {1: "same", 10: "same again"}.get(real.day, "another day")
-    error = None
-    if row.p95 is not None and real.p95 >= _WORTH:
-        error = row.p95 / real.p95 - 1
-    around, is_inside = "-", None
-    if row.range is not None:
-        low, high = row.range
-        is_inside = low - _SLACK <= real.p95 <= high + _SLACK
-        around = f"{low * 1000:.0f}–{high * 1000:.0f}{'' if is_inside else ' **missed**'}"
-    cells = (
+    kind = "itself" if seen is real else ("another day" if real.day == 2 else "the same traffic")
+    begin = (
         seen.name,
         real.name,
         "its own" if seen is real else again,
         f"x {real.hold / seen.hold:.2f}",
         f"{real.p95 * 1000:.1f}",
-        "-" if row.p95 is None else f"{row.p95 * 1000:.1f}",
-        "-" if error is None else f"{error:+.0%}",
-        around,
-        row.grade,
     )
-    kind = "itself" if seen is real else ("another day" if real.day == 2 else "the same traffic")
-    text = f"| {' | '.join(cells)} |"
-    return _Line(kind, text, None if error is None else abs(error), is_inside)
+    return line_of(kind, begin, row, real.p95)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ much longer connections were held in reality than in the recording, which no rep
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from math import inf
 from pathlib import Path
@@ -21,12 +20,9 @@ from dashboard.analysis.whatif import predict
 from dashboard.demo.postgres import Postgres
 from dashboard.model.whatif import Change, Row
 
+from .lines import Line, line_of
 from .whatif_runs import FAMILIES, Run, record
 
-#: The stopwatch also times the event loop: by so much reality may lie outside a range.
-_SLACK: Final = 0.001
-#: Waits below this many seconds have no error worth a percentage.
-_WORTH: Final = 0.005
 #: Holds that differ by less count as the same.
 _ALIKE: Final = 0.1
 
@@ -51,7 +47,7 @@ def table(runs: Sequence[Run]) -> None:
     columns = ("family", "recorded at", "predicted", "traffic", "hold", "real p95")
     print(f"| {' | '.join((*columns, 'predicted p95', 'error', 'range', 'grade'))} |")
     print("|---|--:|--:|---|--:|--:|--:|--:|--:|---|")
-    lines: dict[str, list[_Line]] = {}
+    lines: dict[str, list[Line]] = {}
     for (family, _), group in groupby(runs, lambda run: (run.family, run.library)):
         members = list(group)
         for seen in members:
@@ -68,21 +64,12 @@ def table(runs: Sequence[Run]) -> None:
             print(f"| {family} | {kind[3:]} | {_in_short(some)} |")
 
 
-@dataclass(frozen=True)
-class _Line:
-    kind: str
-    text: str
-    error: float | None
-    is_inside: bool | None
-    is_point: bool
-
-
 def _is_pair(seen: Run, real: Run) -> bool:
     """Who timed out predicts both; nobody predicts from the repetition or the other day."""
     return seen.day == 1 and (seen.timeout is not None or real.timeout is None)
 
 
-def _line(seen: Run, real: Run) -> _Line:
+def _line(seen: Run, real: Run) -> Line:
     change = Change()
     if real.timeout != seen.timeout:
         change = Change(timeout=inf)
@@ -90,28 +77,17 @@ def _line(seen: Run, real: Run) -> _Line:
     row = rows[0] if rows else Row(size=real.size)
     traffic = {1: "same", 10: "same again"}.get(real.day, "another day")
     ratio = real.hold / seen.hold
-    kind = _kind(seen, real, ratio)
-    error = row.p95 / real.p95 - 1 if row.p95 is not None and real.p95 >= _WORTH else None
-    around, is_inside = "-", None
-    if row.range is not None:
-        low, high = row.range
-        is_inside = low - _SLACK <= real.p95 <= high + _SLACK
-        around = f"{low * 1000:.0f}–{high * 1000:.0f}{'' if is_inside else ' **missed**'}"
     gone = f", {_share(real)} left" if real.timeout is not None else ""
     told = f", {(row.timeouts or 0) / len(real.waits):.1%}" if real.timeout is not None else ""
-    cells = (
+    begin = (
         f"{seen.family}, {seen.library}",
         seen.name,
         real.name,
         "its own" if seen is real else traffic,
         f"x {ratio:.2f}",
         f"{real.p95 * 1000:.1f}{gone}",
-        ("-" if row.p95 is None else f"{row.p95 * 1000:.1f}") + told,
-        "-" if error is None else f"{error:+.0%}",
-        around,
-        row.grade,
     )
-    return _Line(kind, f"| {' | '.join(cells)} |", error, is_inside, row.p95 is not None)
+    return line_of(_kind(seen, real, ratio), begin, row, real.p95, told)
 
 
 def _kind(seen: Run, real: Run, ratio: float) -> str:
@@ -129,7 +105,7 @@ def _share(run: Run) -> str:
     return f"{run.timeouts / len(run.waits):.1%}"
 
 
-def _in_short(lines: Sequence[_Line]) -> str:
+def _in_short(lines: Sequence[Line]) -> str:
     errors = [abs(line.error) for line in lines if line.error is not None]
     shown = [line.is_inside for line in lines if line.is_inside is not None]
     cells = (

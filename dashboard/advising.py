@@ -1,5 +1,6 @@
 """Advice on the pools of one dashboard: what the rules need, kept ready so that asking is cheap."""
 
+import logging
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -7,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from .analysis import gates
+from .analysis import budget, gates, twins
 from .analysis.advice import LIFETIMES, of_case, ordered
 from .analysis.case import Case
 from .analysis.lab import Lab, worth
+from .analysis.rules import Rule
+from .analysis.servers import server_of
 from .model.findings import Advice, Suspect
 from .model.limits import ServerLimit
 from .model.origin import CallSite
@@ -26,6 +29,7 @@ from .recorder.snapshots import still
 from .watching import Watch, Watches
 from .watching_all import births_of
 
+_log: Final = logging.getLogger(__name__)
 #: A trace that was measured is good for so many seconds, or until it has grown by this share.
 _FRESH: Final = 15.0
 _GROWN: Final = 0.25
@@ -59,6 +63,13 @@ class Advisor:
         self._watches = watches
         self._benches: WeakKeyDictionary[PoolRecord, _Bench] = WeakKeyDictionary()
         self._lock = threading.Lock()
+        self._broken: set[str] = set()
+
+    def _broke(self, rule: Rule, error: Exception) -> None:
+        """A rule that fails is left out, and logged once; the others speak."""
+        if rule.id not in self._broken:
+            self._broken.add(rule.id)
+            _log.error("rule %s failed and is left out", rule.id, exc_info=error)
 
     def _bench(self, record: PoolRecord) -> _Bench:
         bench = self._benches.get(record)
@@ -91,11 +102,11 @@ class Advisor:
                 if pool is not None and pool.state != "failed":
                     case = self._case(watch, record, snapshot, suspects, births)
                     case = replace(case, server=self._limit(record, snapshot, server))
-                    found += self._told(record, case.server, of_case(case))
+                    found += self._told(record, case.server, of_case(case, broke=self._broke))
         named = {pool.born_at for pool in snapshot.pools.values()}
         for birth in births:
             if birth.call_site not in named:
-                found += of_case(_orphaned(birth, snapshot), LIFETIMES)
+                found += of_case(_orphaned(birth, snapshot), LIFETIMES, self._broke)
         return ordered(found)
 
     def case(
@@ -145,7 +156,7 @@ class Advisor:
         seen = replace(
             bench.notes.seen(watch, record, now),
             births=_births_of(pool, snapshot.pools, births),
-            twins=_twins(pool, snapshot.pools),
+            twins=twins.of(pool, snapshot.pools),
         )
         recycled = sum(each.reason == "stale" for each in seen.closings)
         history = None
@@ -162,16 +173,14 @@ class Advisor:
             service=snapshot.source.service,
         )
 
-    def _limit(
-        self, record: PoolRecord, snapshot: Snapshot, entered: ServerLimit | None
-    ) -> ServerLimit:
+    @staticmethod
+    def _limit(record: PoolRecord, snapshot: Snapshot, entered: ServerLimit | None) -> ServerLimit:
         """What was entered; else what the server said, if it is this pool's."""
         limit, activity = entered or ServerLimit(), snapshot.server
-        if activity is None or not _pids(record) & activity.backends.keys():
+        pool = snapshot.pools[record.name]
+        if activity is None or not budget.has_server(pool):
             return limit
-        every = (_pids(each) for _, each in self._watches.records())
-        ours = set[int]().union(*every) & activity.backends.keys()
-        return limit.told_by(activity, len(ours))
+        return budget.limit_at(server_of(pool), snapshot.pools.values(), limit, activity)
 
     def _wall(self, at: float) -> float:
         return time.time() - (self._watches.clock() - at)
@@ -220,12 +229,6 @@ def _steady(advice: Advice, before: Advice | None) -> Advice:
     return replace(advice, change=before.change, effect=before.effect, benefit=before.benefit)
 
 
-def _pids(record: PoolRecord) -> set[int]:
-    """The server's processes behind a pool's connections."""
-    connections = list(record.ledger.connections.values())
-    return {each.backend_pid for each in connections if each.backend_pid is not None}
-
-
 def lost_of(suspects: Sequence[Suspect]) -> frozenset[int]:
     """Numbers of connections that are out and will not come back."""
     return frozenset(
@@ -271,19 +274,3 @@ def _orphaned(birth: Birth, snapshot: Snapshot) -> Case:
         at=snapshot.at,
     )
     return Case(pool=pool, seen=Seen(births=(birth,)), service=snapshot.source.service)
-
-
-def _twins(pool: PoolSnapshot, pools: Mapping[str, PoolSnapshot]) -> tuple[str, ...]:
-    """Pools with connections, of the same library, to the same place, with the same options."""
-    if not pool.address or pool.address == ":memory:":
-        return ()
-
-    def key(each: PoolSnapshot) -> tuple[object, ...]:
-        return each.library, each.address, each.kind, sorted(map(str, each.config.items()))
-
-    mine = key(pool)
-    return tuple(
-        name
-        for name, each in pools.items()
-        if each.state == "open" and each.count and key(each) == mine
-    )

@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from .analysis.servers import place_of
+from .literals import strip_literals
 from .model.backends import Activity, Backend
 from .model.errors import DashboardError
+from .probes.owners import running_loop
 
 #: Seconds between two looks, and those that a look may take.
 PAUSE: Final = 2.0
@@ -22,8 +25,8 @@ _LONGEST: Final = 3.0
 #: Seconds that the first reader waits for the first look, unless it is an event loop.
 _FIRST: Final = 1.0
 _APPLICATION: Final = "pool-dashboard"
-_QUERY_LENGTH: Final = 300
 
+#: Of a session that its role may not see there is the pid alone: an empty state.
 _ACTIVITY: Final = """
 select pid, coalesce(state, '') as state,
        extract(epoch from clock_timestamp() - state_change)::float8 as since,
@@ -32,32 +35,16 @@ select pid, coalesce(state, '') as state,
        extract(epoch from clock_timestamp() - backend_start)::float8 as age,
        coalesce(application_name, '') as application, coalesce(datname, '') as database,
        case when $1 then left(coalesce(query, ''), 2000) else '' end as query
-from pg_stat_activity where backend_type = 'client backend' and application_name <> $2
+from pg_stat_activity
+where coalesce(backend_type, case when datid is not null then 'client backend' end)
+      = 'client backend' and coalesce(application_name, '') <> $2
 """
 _LIMITS: Final = """
 select current_setting('max_connections')::int as most,
        current_setting('superuser_reserved_connections')::int
        + coalesce(current_setting('reserved_connections', true)::int, 0) as reserved
 """
-#: Dollar-quoted, quoted (doubled and escaped quotes inside), and numbers that are no names.
-_LITERALS: Final = re.compile(
-    r"\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)"
-    r"|\b[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z)|'(?:[^']|'')*(?:'|\Z)"
-    r"|(?<![\w$.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?",
-    re.DOTALL,
-)
-#: Comments may hold anything, and quotes in them would turn the rest inside out.
-_COMMENTS: Final = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
-_TOKENS: Final = re.compile(f"(?P<comment>{_COMMENTS.pattern})|(?:{_LITERALS.pattern})", re.DOTALL)
-
 Rows = tuple[Iterable[Mapping[str, Any]], Mapping[str, Any]]
-
-
-def strip_literals(query: str) -> str:
-    """A statement without its values and comments, on one line."""
-    stripped = _TOKENS.sub(lambda found: " " if found["comment"] else "?", query)
-    text = " ".join(stripped.split())
-    return text if len(text) <= _QUERY_LENGTH else f"{text[: _QUERY_LENGTH - 1]}…"
 
 
 class Backends:
@@ -65,7 +52,9 @@ class Backends:
 
     def __init__(self, dsn: object, *, show_queries: bool = False) -> None:
         """`dsn` as asyncpg and libpq take it, or a SQLAlchemy URL. Nothing is opened yet."""
-        self._ask = _driver(_plain(dsn))
+        plain = _plain(dsn)
+        self._ask = _driver(plain)
+        self._server = _place(plain)
         self._show_queries = show_queries
         self._pid = os.getpid()
         self._starting = threading.Lock()
@@ -83,7 +72,7 @@ class Backends:
         thread = self._thread
         is_first = self._asked < 0 and not self._activity.error
         # An event loop is never kept waiting: it gets its first answer the next time.
-        if is_first and thread is not None and asyncio._get_running_loop() is None:  # noqa: SLF001
+        if is_first and thread is not None and running_loop() is None:
             thread.join(_FIRST)
         seen = self._activity
         if self._asked < 0:
@@ -109,7 +98,10 @@ class Backends:
             rows, limits = self._ask(self._show_queries)
             found = {row["pid"]: _backend(row) for row in rows}
             self._activity = Activity(
-                backends=found, max_connections=limits["most"], reserved=limits["reserved"]
+                backends=found,
+                max_connections=limits["most"],
+                reserved=limits["reserved"],
+                server=self._server,
             )
             self._asked = time.monotonic()
         except Exception as error:  # noqa: BLE001 -- shown; a server that is away is no failure of ours
@@ -146,23 +138,28 @@ def _plain(dsn: object) -> str:
     return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", dsn)
 
 
+def _place(dsn: str) -> str:
+    """`host:port`, as budgets spell it; nothing of the user's."""
+    return place_of(dsn.partition("://")[2].partition("/")[0].rpartition("@")[2], "5432")
+
+
 def _driver(dsn: str) -> Callable[[bool], Rows]:
     try:
         import asyncpg  # noqa: F401
     except ModuleNotFoundError:
         pass
     else:
-        return lambda show: asyncio.run(_by_asyncpg(dsn, show))
+        return lambda show: asyncio.run(_by_asyncpg(dsn, show=show))
     try:
         import psycopg  # noqa: F401
     except ModuleNotFoundError as missing:
         raise DashboardError(
             "backends needs a driver: pip install 'pool-dashboard[asyncpg]', or psycopg"
         ) from missing
-    return lambda show: _by_psycopg(dsn, show)
+    return lambda show: _by_psycopg(dsn, show=show)
 
 
-async def _by_asyncpg(dsn: str, show: bool) -> Rows:  # noqa: FBT001
+async def _by_asyncpg(dsn: str, *, show: bool) -> Rows:
     import asyncpg
 
     async with asyncio.timeout(_LONGEST):
@@ -179,7 +176,7 @@ async def _by_asyncpg(dsn: str, show: bool) -> Rows:  # noqa: FBT001
     return rows, limits
 
 
-def _by_psycopg(dsn: str, show: bool) -> Rows:  # noqa: FBT001
+def _by_psycopg(dsn: str, *, show: bool) -> Rows:
     import psycopg
     from psycopg.rows import dict_row
 

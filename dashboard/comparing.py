@@ -5,15 +5,15 @@ import threading
 import time
 from contextlib import suppress
 from math import inf
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from .analysis import whatif
 from .model.comparison import Comparison, Expected
 from .model.history import Mark
 from .model.period import Period
-from .model.whatif import Change
-from .predicting import has_semantics
+from .model.whatif import Change, Demand
+from .predicting import Slots, has_semantics
 from .recorder import periods
 from .recorder.pool import PoolRecord
 from .recorder.snapshots import still
@@ -150,7 +150,7 @@ class Comparing:
             after=later,
             changed=turn.changed,
             expected=turn.expected or Expected(reason=_LATER),
-            timeout=turn.after.timeout,
+            timeout=turn.after.slots.timeout,
         )
 
     def _period(self, record: PoolRecord, start: float, end: float, border: float) -> Period:
@@ -161,16 +161,17 @@ class Comparing:
 
 def _expected(turn: Turn, source: Source, begun: float) -> Expected:
     """The requests before, replayed with the settings of after."""
-    after = turn.after
+    after = turn.after.slots
     if not has_semantics(source.probe):
         library = source.probe.library
         return Expected(reason=f"nobody knows how {library} hands out its connections")
-    if after.size is None or after.overflow < 0:
-        return Expected(reason="the pool has no bound after it, so nobody waits for a slot")
     demand = turn.kept or before(turn, source, begun, _ALL)
     if not demand.asked:
         return Expected(reason="no request of the time before is kept any more")
-    prediction = whatif.predict(demand, [after.size], _change(turn.before, after))
+    size = _bound(demand, after)
+    if size is None:
+        return Expected(reason="the pool has no bound after it, so nobody waits for a slot")
+    prediction = whatif.predict(demand, [size], _change(turn.before, turn.after))
     return Expected(
         row=next(iter(prediction.rows), None),
         reason=" ".join(prediction.banner),
@@ -179,9 +180,22 @@ def _expected(turn: Turn, source: Source, begun: float) -> Expected:
     )
 
 
-def _change(then: Shape, after: Shape) -> Change:
-    timeout = None
-    if then.timeout != after.timeout:
-        timeout = inf if after.timeout is None else after.timeout
-    overflow = after.overflow if after.overflow != then.overflow else None
-    return Change(timeout=timeout, overflow=overflow)
+def _bound(demand: Demand, after: Slots) -> int | None:
+    """The size to replay: a limit to each host alone, with no host unknown, comes to one too."""
+    if after.size is not None:
+        return after.size if after.overflow >= 0 else None
+    hosts = set(demand.host)
+    return len(hosts) * after.limit_per_host if after.limit_per_host and 0 not in hosts else None
+
+
+def _change(before: Shape, after: Shape) -> Change:
+    """What the replay has to do otherwise."""
+    then, now = before.slots, after.slots
+    changed: dict[str, Any] = {}
+    if then.timeout != now.timeout:
+        changed["timeout"] = inf if now.timeout is None else now.timeout
+    if then.overflow != now.overflow >= 0:
+        changed["overflow"] = now.overflow
+    if then.limit_per_host != now.limit_per_host:
+        changed["limit_per_host"] = now.limit_per_host or 0
+    return Change(**changed)

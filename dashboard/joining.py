@@ -7,7 +7,7 @@ from typing import Final
 from .backends import Backends
 from .model.backends import Activity, Backend
 from .model.claim import Connection
-from .model.snapshot import PoolSnapshot, Snapshot
+from .model.snapshot import Checkout, PoolSnapshot, Snapshot
 from .probes import Probe
 from .recorder.pool import PoolRecord
 
@@ -16,6 +16,9 @@ HAUNTING: Final = 30.0
 #: Seconds by which our age of a connection and the server's may differ.
 _SLACK: Final = 5.0
 _POSTGRESQL: Final = "postgresql"
+_HIDDEN: Final = (
+    "the server's view (backends=): its role may not see these sessions, grant it pg_monitor"
+)
 
 Record = tuple[Probe, PoolRecord]
 
@@ -42,7 +45,7 @@ class Joined:
         seen: Mapping[int, Backend] = {} if self.activity is None else self.activity.backends
         for connection in self._connections() if seen else ():
             backend = seen.get(connection.backend_pid or 0)
-            if backend is not None and self._is_as_old(backend, connection.born):
+            if backend is not None and backend.state and self._is_as_old(backend, connection.born):
                 yield backend.pid, backend
 
     def _is_as_old(self, backend: Backend, since: float) -> bool:
@@ -70,14 +73,36 @@ class Joined:
         if self.activity is None:
             return snapshot
         pools = {name: self.into_pool(pool) for name, pool in snapshot.pools.items()}
-        return replace(snapshot, pools=pools, server=self.activity)
+        return replace(snapshot, pools=pools, server=self._told(self.activity))
+
+    def _told(self, activity: Activity) -> Activity:
+        """With the pools that have connections to this server, and how many."""
+        found, ours = set[str](), set[int]()
+        for record in self._records:
+            for connection in list(record.ledger.connections.values()):
+                backend = activity.backends.get(connection.backend_pid or 0)
+                if backend is not None and self._is_as_old(backend, connection.born):
+                    found.add(record.name)
+                    ours.add(backend.pid)
+        return replace(activity, pools=frozenset(found), ours=len(ours))
 
     def into_pool(self, pool: PoolSnapshot) -> PoolSnapshot:
         """One pool with it."""
-        if not self.backends or not pool.backend.lower().startswith(_POSTGRESQL):
+        if self.activity is None or not pool.backend.lower().startswith(_POSTGRESQL):
             return pool
         joined = tuple(
             replace(checkout, backend=self.backends.get(checkout.backend_pid or 0))
             for checkout in pool.open
         )
-        return replace(pool, open=joined)
+        missing = _missing(self.activity, joined)
+        return replace(pool, open=joined, limited=(*pool.limited, *missing))
+
+
+def _missing(activity: Activity, checkouts: Iterable[Checkout]) -> tuple[str, ...]:
+    """Why there is no word of the server beside what is out."""
+    if activity.error:
+        return (f"the server's view (backends=): {activity.error}",)
+    hidden = (activity.backends.get(each.backend_pid or 0) for each in checkouts)
+    if any(backend is not None and not backend.state for backend in hidden):
+        return (_HIDDEN,)
+    return ()

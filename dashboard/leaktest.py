@@ -1,7 +1,7 @@
 """What a test run knows of the pools: which checkouts are a test's own, and which are still out."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +44,8 @@ class Leaktest:
         self._facts: dict[int, Facts] = {}
         #: What was out when the test had been called, before its fixtures went; with its record.
         self._called: list[tuple[PoolRecord, Claim]] = []
+        #: What tests that have ended left out, for good.
+        self._left: dict[int, Claim] = {}
         self._began = 0.0
         #: By test and pool, for the summary.
         self._peaks: dict[tuple[str, str], int] = {}
@@ -89,9 +91,10 @@ class Leaktest:
         for record in self._records_now():
             settle(record)
             left += [(record.name, claim) for claim in self._left_in(record)]
-            peak = peak_since(record, self._began)
+            peak = peak_since(record, self._began, self._left)
             if peak:
                 peaks.append((_PEAK + record.name, peak))
+        self._left |= {id(claim): claim for _, claim in left}
         self._known = {}
         self._called = []
         self._forget_pools()
@@ -157,10 +160,13 @@ def _out_of(record: PoolRecord) -> list[Claim]:
     return [claim for claim in claims if claim[SITE].index]
 
 
-def peak_since(record: PoolRecord, start: float) -> int:
-    """The highest number of connections that were out at once, from `start` on."""
+def peak_since(record: PoolRecord, start: float, without: Container[int] = ()) -> int:
+    """The highest number of connections that were out at once, from `start` on.
+
+    `without` these claims, by identity.
+    """
     rows = record.trace.newest(len(record.trace))
-    steps = [(claim[GOT], 1) for claim in _out_of(record)]
+    steps = [(claim[GOT], 1) for claim in _out_of(record) if id(claim) not in without]
     for asked, wait, hold, outcome in zip(
         rows.asked, rows.wait, rows.hold, rows.outcome, strict=True
     ):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 from typing import Any, Final
+from weakref import ref
 
 from .model.claim import CONNECTION, GOT, OWNER, Claim, Connection
 from .model.distribution import EMPTY, Distribution, buckets_of
@@ -84,13 +85,11 @@ class Notes:
         found = hosts()
         total = sum(used for _, used, _, _ in found)
         for host, used, _, waiting in found:
-            known = self._hosts.get(host)
-            is_more = known is None or waiting >= known[1].waiting or now - known[0] > _REMEMBERED
+            use = HostUse(host=host, used=used, waiting=waiting, total_used=total)
+            at, known = self._hosts.get(host, (-inf, use))
+            is_more = _tightness(use) >= _tightness(known) or now - at > _REMEMBERED
             if is_more and (waiting or used):
-                self._hosts[host] = (
-                    now,
-                    HostUse(host=host, used=used, waiting=waiting, total_used=total),
-                )
+                self._hosts[host] = now, use
 
     def _note_levels(self, record: PoolRecord, now: float) -> None:
         """How many were out at the end of each second, or minute, since the last time."""
@@ -106,6 +105,11 @@ class Notes:
         at, known = self._threads
         if count and (count >= known or now - at > _REMEMBERED):
             self._threads = now, count
+
+
+def _tightness(use: HostUse) -> tuple[int, int]:
+    """Those who wait are also those who are just connecting: with few in use they say little."""
+    return use.used if use.waiting else 0, use.waiting
 
 
 def _is_framework(claim: Claim) -> bool:
@@ -210,21 +214,16 @@ def _home(watch: Watch, record: PoolRecord) -> Home:
     loops: tuple[Any, ...] = ()
     with suppress(RuntimeError, AttributeError):  # It goes on meanwhile: the next look will do.
         loops = getattr(watch.probe, "loops", tuple)()
-    users = {id(loop) for claim in _claims(record) if (loop := _loop_of(claim)) is not None}
-    own = {id(loop) for loop in loops}
+    own = [ref(loop) for loop in loops]
+    users = [record.abroad.failed_in, *(claim[OWNER].loop for claim in _claims(record))]
+    is_foreign = any(user is not None and all(user is not each for each in own) for user in users)
     return Home(
         made_in_pid=inherited[0] if inherited is not None and is_used else None,
         used_in_pid=os.getpid() if is_used else None,
-        is_other_loop=len(own) > 1 or bool(own and users - own),
+        is_other_loop=record.abroad.was_used or len(own) > 1 or bool(own and is_foreign),
         is_loop_closed=any(loop.is_closed() for loop in loops),
     )
 
 
 def _claims(record: PoolRecord) -> list[Claim]:
     return [*list(record.ledger.pending.values()), *list(record.ledger.open.values())]
-
-
-def _loop_of(claim: Claim) -> object | None:
-    """The event loop of a task that holds or waits."""
-    task = getattr(claim[OWNER], "task", None)
-    return None if task is None else task.get_loop()

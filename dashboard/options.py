@@ -23,6 +23,13 @@ def seconds(name: str, given: object) -> float:
     return float(given)
 
 
+def factor(name: str, given: object) -> float:
+    """A number above 0 to multiply with."""
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < 1e12:
+        raise DashboardError(f"{name} takes a factor above 0, such as 1.2, not {given!r}")
+    return float(given)
+
+
 def function(name: str, given: object, what: str) -> None:
     """Something that can be called."""
     if not callable(given):

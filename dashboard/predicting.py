@@ -1,14 +1,15 @@
 """What-if: the recorded requests of one pool, answered by another size of it."""
 
 from array import array
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from math import inf
+from typing import Any, Final
 
 from . import by_host, options
 from .analysis import whatif
 from .analysis.littles_law import rules_of_thumb
-from .model.claim import ASKED, CONNECTION, GOT, OWNER, SITE
+from .model.claim import ASKED, CONNECTION, GOT, OWNER, SITE, Claim
 from .model.distribution import Distribution
 from .model.errors import DashboardError
 from .model.whatif import Change, Demand, Held, Prediction, Queued
@@ -40,7 +41,7 @@ def predict(
         sizes = whole(sizes)
     change = Change(
         timeout=None if timeout is None else options.seconds("timeout", timeout),
-        hold=options.seconds("hold", hold),
+        hold=options.factor("hold", hold),
         limit_per_host=_per_host(limit_per_host, probe),
     )
     demand = demand_of(record, probe)
@@ -50,6 +51,45 @@ def predict(
 def has_semantics(probe: Probe) -> bool:
     """Whether it is known how a library hands out its slots."""
     return probe.library in _SEMANTICS
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """A pool's slots by its settings, each under the name that `Demand` has for it."""
+
+    size: int | None
+    overflow: int = 0
+    timeout: float | None = None
+    limit_per_host: int | None = None
+    keep: float = inf
+
+    @classmethod
+    def of(cls, probe: Probe) -> "Slots":
+        """As they are now."""
+        size, most, _ = probe.limits()
+        settings = probe.settings()
+        per_host = settings.get("limit_per_host")
+        return cls(
+            size=size,
+            overflow=-1 if most is None else most - (size or 0),
+            timeout=_timeout(settings, probe.library),
+            limit_per_host=per_host if isinstance(per_host, int) and per_host else None,
+            keep=by_host.keep(settings),
+        )
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All of them by name: who rebuilds a demand forgets none."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+def _timeout(settings: Mapping[str, object], library: str) -> float | None:
+    """Seconds that a caller waits for a slot; aiohttp takes 0 for no end."""
+    is_http = library == "aiohttp"
+    given = settings.get("connect" if is_http else "pool_timeout")
+    if not isinstance(given, int | float) or (is_http and given <= 0):
+        return None
+    return float(given)
 
 
 def demand_of(
@@ -65,12 +105,9 @@ def demand_of(
     with still(record):
         rows = record.trace.newest(count)
         out = [claim for claim in list(record.ledger.open.values()) if claim[SITE].index]
-        held = [claim for claim in out if claim[CONNECTION].number not in lost]
         waiting = list(record.ledger.pending.values())
         now = record.now()
-    size, most, _ = probe.limits()
-    settings = probe.settings()
-    timeout = settings.get("connect" if semantics == "aiohttp" else "pool_timeout")
+    held = [claim for claim in out if claim[CONNECTION].number not in lost]
     connect_time = _usual_connect(record)
     hosts = by_host.hosts_of(rows)
     wait, hold = (
@@ -78,7 +115,6 @@ def demand_of(
         if hosts
         else _slot_times(rows, _before_use(record))
     )
-    per_host = settings.get("limit_per_host")
     return Demand(
         asked=rows.asked,
         wait=wait,
@@ -87,31 +123,27 @@ def demand_of(
         site=rows.site,
         owner=rows.owner,
         duration=now - min(rows.asked) if rows.asked else 0.0,
-        size=size,
-        overflow=-1 if most is None else most - (size or 0),
-        timeout=float(timeout) if isinstance(timeout, int | float) else None,
         semantics=semantics,
         host=hosts,
-        limit_per_host=per_host if isinstance(per_host, int) and per_host else None,
-        keep=by_host.keep(settings),
-        open=tuple(
-            Held(
-                claim[ASKED],
-                claim[GOT] - claim[ASKED],
-                now - claim[GOT],
-                claim[SITE].index,
-                claim[OWNER].ident,
-                by_host.of_claim(record, claim),
-            )
-            for claim in held
-        ),
-        waiting=tuple(
-            Queued(claim[ASKED], claim[SITE].index, claim[OWNER].ident, host)
-            for claim, host in zip(waiting, by_host.of_waiting(record, probe, waiting), strict=True)
-        ),
+        open=tuple(_held(record, claim, now) for claim in held),
+        waiting=tuple(_queued(record, probe, waiting)),
         lost=len(out) - len(held),
         connect_time=connect_time,
+        **Slots.of(probe).fields,
     )
+
+
+def _held(record: PoolRecord, claim: Claim, now: float) -> Held:
+    got = claim[GOT]
+    site, owner = claim[SITE].index, claim[OWNER].ident
+    asked, host = claim[ASKED], by_host.of_claim(record, claim)
+    return Held(asked, got - asked, now - got, site, owner, host)
+
+
+def _queued(record: PoolRecord, probe: Probe, waiting: Sequence[Claim]) -> Iterator[Queued]:
+    hosts = by_host.of_waiting(record, probe, waiting)
+    for claim, host in zip(waiting, hosts, strict=True):
+        yield Queued(claim[ASKED], claim[SITE].index, claim[OWNER].ident, host)
 
 
 def _before_use(record: PoolRecord) -> float:
@@ -148,10 +180,12 @@ def _per_host(given: object, probe: Probe) -> int | None:
 
 def whole(sizes: Sequence[int]) -> tuple[int, ...]:
     """Sizes as somebody gave them; DashboardError for what cannot be one."""
+    if not isinstance(sizes, Iterable):
+        raise DashboardError(f"sizes takes several, such as [5, 10], not {sizes!r}")
     return tuple(_size(size) for size in sizes)
 
 
 def _size(given: object) -> int:
     if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= _MOST:
-        raise DashboardError(f"sizes takes whole numbers from 1 on, not {given!r}")
+        raise DashboardError(f"sizes takes whole numbers from 1 to {_MOST:,}, not {given!r}")
     return given

@@ -3,14 +3,14 @@
 from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, Final
 
 from .model.comparison import Changed, Expected
 from .model.history import Mark
 from .model.whatif import Demand
-from .predicting import demand_of
+from .predicting import Slots, demand_of
 from .probes import Probe
 from .recorder.pool import PoolRecord
 
@@ -28,24 +28,15 @@ _PLAIN: Final = (str, int, float, bool, type(None))
 class Shape:
     """A pool's settings: what the replay needs, and all that can be compared."""
 
-    size: int | None
-    overflow: int
-    timeout: float | None
+    slots: Slots
     options: Mapping[str, object]
 
     @classmethod
     def of(cls, probe: Probe) -> "Shape":
         """As they are now."""
-        size, most, _ = probe.limits()
-        given = probe.settings()
-        options = {name: value for name, value in given.items() if isinstance(value, _PLAIN)}
-        timeout = options.get("pool_timeout")
-        return cls(
-            size=size,
-            overflow=-1 if most is None else most - (size or 0),
-            timeout=float(timeout) if isinstance(timeout, int | float) else None,
-            options=options,
-        )
+        given = probe.settings().items()
+        options = {name: value for name, value in given if isinstance(value, _PLAIN)}
+        return cls(Slots.of(probe), options)
 
     def changes(self, after: "Shape") -> tuple[Changed, ...]:
         """Options that both have and that differ: a session that ends takes its own along."""
@@ -215,25 +206,18 @@ def before(turn: Turn, source: Source, begin: float, most: int) -> Demand:
     if len(asked) > most:
         begin = sorted(asked)[-most]
     inside = [begin <= each < end for each in demand.asked]
-    columns = {name: _cut(getattr(demand, name), inside) for name in _COLUMNS}
-    first = min(columns["asked"], default=end)
-    return replace(
-        demand,
-        **columns,
+    first = min(compress(demand.asked, inside), default=end)
+    return demand.picked(
+        lambda column: _cut(column, inside),
+        **turn.before.slots.fields,
         duration=end - first,
-        size=turn.before.size,
-        overflow=turn.before.overflow,
-        timeout=turn.before.timeout,
         open=tuple(each for each in demand.open if begin <= each.asked < end),
         waiting=tuple(each for each in demand.waiting if begin <= each.asked < end),
         lost=0,
     )
 
 
-_COLUMNS: Final = ("asked", "wait", "hold", "outcome", "site", "owner")
-
-
-def _cut(column: Any, inside: Sequence[bool]) -> Any:
+def _cut(column: Sequence[Any], inside: Sequence[bool]) -> Sequence[Any]:
     kept = compress(column, inside)
     return array(column.typecode, kept) if isinstance(column, array) else list(kept)
 

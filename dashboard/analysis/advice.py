@@ -1,6 +1,6 @@
 """What to change: every rule over one pool, or over its settings alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from ..model.findings import Advice
@@ -44,9 +44,28 @@ def of_settings(
     return of_case(case, (rule for rule in RULES if rule.needs == SETTINGS))
 
 
-def of_case(case: Case, rules: Iterable[Rule] = RULES) -> list[Advice]:
-    """What the rules say of one pool, the most severe first."""
-    return ordered(advice for rule in rules if (advice := rule(case)) is not None)
+def _raised(_: Rule, error: Exception) -> None:
+    raise error
+
+
+def of_case(
+    case: Case,
+    rules: Iterable[Rule] = RULES,
+    broke: Callable[[Rule, Exception], None] = _raised,
+) -> list[Advice]:
+    """What the rules say of one pool, the most severe first.
+
+    A rule that fails is handed to `broke`, and the others go on.
+    """
+    found = []
+    for rule in rules:
+        try:
+            advice = rule(case)
+        except Exception as error:  # noqa: BLE001 -- the other rules may know what to do
+            broke(rule, error)
+        else:
+            found += [advice] if advice is not None else []
+    return ordered(found)
 
 
 def ordered(found: Iterable[Advice]) -> list[Advice]:

@@ -1,11 +1,13 @@
 """The server's connections, shared out: what all pools to one server may open at most."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from ..model.backends import NO_ACTIVITY, Activity
 from ..model.limits import ServerLimit
 from ..model.snapshot import PoolSnapshot
+from .servers import looks_pooled, server_of
 
 #: PostgreSQL's default `max_connections`: nobody said, so it is only compared with.
 USUAL: Final = 100
@@ -31,6 +33,8 @@ class Budget:
     server: str
     limit: ServerLimit
     shares: tuple[Share, ...]
+    #: A pooler listens there: it opens connections of its own, fewer than it takes.
+    is_pooled: bool = False
 
     @property
     def wanted(self) -> int | None:
@@ -78,7 +82,9 @@ class Budget:
         pools = f"{count} pool{'s' if count > 1 else ''}"
         many = f" of {workers} workers" if workers > 1 else ""
         wanted = "any number of" if self.wanted is None else f"{self.wanted:,}"
-        text = f"{pools}{many} may open {wanted} connections"
+        text = f"{pools}{many} may open {wanted} connection{'' if self.wanted == 1 else 's'}"
+        if self.is_pooled and self.usable is None:
+            return f"{text} to a pooler, which has its own to the server."
         if self.usable is None:
             return f"{text}; nobody said how many the server has."
         return f"{text}; the server has {self.usable:,} for them."
@@ -87,12 +93,16 @@ class Budget:
         """The sum in figures, such as `(5 + 10) x 4 + 8 x 4 = 92`."""
         workers = self.limit.workers
         terms = [_term(share, workers) for share in self.shares]
+        if len(terms) == 1 and not any(sign in terms[0] for sign in "+x"):
+            return terms[0]
         total = "no bound" if self.wanted is None else f"{self.wanted:,}"
         return f"{' + '.join(terms)} = {total}"
 
     def reserve(self) -> str:
         """How many the server has, in figures."""
         limit = self.limit
+        if self.is_pooled and limit.max_connections is None:
+            return "the port is a pooler's: its max_client_conn counts"
         if limit.max_connections is None:
             return (
                 "Enter the server's limit: SHOW max_connections, superuser_reserved_connections "
@@ -112,16 +122,44 @@ def _term(share: Share, workers: int) -> str:
     return f"{own} x {workers}" if workers > 1 else own
 
 
-def of(pools: Iterable[PoolSnapshot], limit: ServerLimit) -> tuple[Budget, ...]:
-    """A budget for each server that has connections to give, by its place; `limit` for each."""
+def of(
+    pools: Iterable[PoolSnapshot], limit: ServerLimit, activity: Activity | None = None
+) -> tuple[Budget, ...]:
+    """A budget for each server that has connections to give, by its place.
+
+    `limit` is what somebody entered, for each; `activity` is what one of them says of itself.
+    """
     by_place: dict[str, list[PoolSnapshot]] = {}
     for pool in pools:
         if has_server(pool) and pool.state != "closed":
             by_place.setdefault(server_of(pool), []).append(pool)
     return tuple(
-        Budget(server=place, limit=limit, shares=_shares(found, limit.workers))
+        _budget(place, found, limit, activity or NO_ACTIVITY)
         for place, found in sorted(by_place.items())
     )
+
+
+def _budget(
+    place: str, pools: Sequence[PoolSnapshot], entered: ServerLimit, activity: Activity
+) -> Budget:
+    limit = limit_at(place, pools, entered, activity)
+    is_pooled = all(looks_pooled(pool) for pool in pools)
+    if is_pooled and limit == entered:
+        # What was entered is the server's behind it.
+        limit = replace(entered, max_connections=None)
+    return Budget(
+        server=place, limit=limit, shares=_shares(pools, limit.workers), is_pooled=is_pooled
+    )
+
+
+def limit_at(
+    place: str, pools: Iterable[PoolSnapshot], entered: ServerLimit, activity: Activity
+) -> ServerLimit:
+    """What was entered, else what the server said, if `place` is this server's."""
+    there = {pool.name for pool in pools if server_of(pool) == place}
+    if place == activity.server or there & activity.pools:
+        return entered.told_by(activity, activity.ours)
+    return entered
 
 
 def for_pool(
@@ -139,11 +177,6 @@ def for_pool(
 def has_server(pool: PoolSnapshot) -> bool:
     """Whether a database server has to have a connection for each slot."""
     return pool.library != "aiohttp" and pool.backend not in {"SQLite", "HTTP"}
-
-
-def server_of(pool: PoolSnapshot) -> str:
-    """`host:port`: databases of one server share its connections."""
-    return pool.address.partition("/")[0] or pool.name
 
 
 def _shares(pools: Sequence[PoolSnapshot], workers: int) -> tuple[Share, ...]:

@@ -10,10 +10,9 @@ from ..model.limits import ServerLimit
 from ..model.seen import Seen
 from ..model.snapshot import CallSiteStats, PoolSnapshot
 from .lab import Lab
+from .servers import looks_pooled
 
 DAY: Final = 86_400.0
-#: Ports on which PgBouncer and other poolers listen by custom.
-_POOLER_PORTS: Final = ("6432", "6543")
 _ASYNC: Final = ("AsyncAdaptedQueuePool", "Pool", "TCPConnector")
 
 
@@ -66,7 +65,7 @@ class Case:
     @cached_property
     def is_pooled(self) -> bool:
         """Whether the address looks like a pooler's."""
-        return self.place.rpartition(":")[2] in _POOLER_PORTS
+        return looks_pooled(self.pool)
 
     def number(self, option: str) -> float | None:
         """A setting as a number; None for anything else, or when it is not set."""

@@ -96,8 +96,8 @@ def _gone(comparison: Comparison, row: Row) -> Iterator[str]:
 
 def _replayed(comparison: Comparison) -> str:
     expected, row = comparison.expected, comparison.expected.row
-    changed = [each for each in comparison.changed if each.option in REPLAYED]
-    rest = [each.option for each in comparison.changed if each.option not in REPLAYED]
+    changed = [each for each in comparison.changed if _is_replayed(each)]
+    rest = [each.option for each in comparison.changed if not _is_replayed(each)]
     with_ = f", with {', '.join(map(change, changed))}" if changed else ", with the same settings"
     grade = "" if row is None else f" Grade {row.grade}."
     beside = f" {_listed(rest)} changed too; the replay knows nothing of it." if rest else ""
@@ -108,7 +108,14 @@ def _replayed(comparison: Comparison) -> str:
 
 
 #: Options that the replay knows.
-REPLAYED: Final = frozenset({"pool_size", "max_overflow", "pool_timeout", "max_size", "limit"})
+REPLAYED: Final = frozenset(
+    {"pool_size", "max_overflow", "pool_timeout", "max_size", "limit", "limit_per_host", "connect"}
+)
+
+
+def _is_replayed(each: Changed) -> bool:
+    """A `connect` of asyncpg is the name of a function, one of aiohttp a time."""
+    return each.option in REPLAYED and not isinstance(each.after, str)
 
 
 def _listed(names: Sequence[str]) -> str:

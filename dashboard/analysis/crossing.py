@@ -20,8 +20,11 @@ def find(pools: Mapping[str, PoolSnapshot]) -> tuple[Crossing, ...]:
     if len(pools) < 2:
         return ()
     held = by_holder(pools)
-    found = [*_waiting(pools, held), *_holding(held)]
-    return tuple(sorted(found, key=lambda each: each.quiet_for, reverse=True))
+    found = [*_waiting(pools, held), *_holding(held), *_children(held)]
+    # Several of its children may be there: the last of one key is kept.
+    found.sort(key=lambda each: each.other_for)
+    unique = {(each.holds, each.connection, each.waits, each.holds_too): each for each in found}
+    return tuple(sorted(unique.values(), key=lambda each: each.quiet_for, reverse=True))
 
 
 def by_holder(pools: Mapping[str, PoolSnapshot]) -> dict[int, list[Held]]:
@@ -41,9 +44,10 @@ def _waiting(
         for waiter in pool.waiting:
             if waiter.waited_for < _SHORT:
                 continue
-            for other, checkout in held.get(waiter.owner.ident, ()):
-                if other.name != pool.name:
-                    yield _to_waiting(other, checkout, pool, waiter)
+            for owner in (waiter.owner, *waiter.awaited_by):
+                for other, checkout in held.get(owner.ident, ()):
+                    if other.name != pool.name:
+                        yield _to_waiting(other, checkout, pool, waiter)
 
 
 def _holding(held: Mapping[int, list[Held]]) -> Iterator[Crossing]:
@@ -59,15 +63,24 @@ def _holding(held: Mapping[int, list[Held]]) -> Iterator[Crossing]:
                 break
 
 
+def _children(held: Mapping[int, list[Held]]) -> Iterator[Crossing]:
+    """What those hold for whom a holder waits."""
+    for other, second in (each for everything in held.values() for each in everything):
+        for owner in second.awaited_by:
+            for pool, first in held.get(owner.ident, ()):
+                if pool.name != other.name:
+                    yield _to_holding(pool, first, other, second)
+
+
 def _to_waiting(
     pool: PoolSnapshot, checkout: Checkout, other: PoolSnapshot, waiter: Waiter
 ) -> Crossing:
     then = (
-        f"and waits for one of {other.name} ({place(waiter.call_site)}) "
-        f"since {span(waiter.waited_for)}"
+        f"and has waited for one of {other.name} ({place(waiter.call_site)}) "
+        f"for {span(waiter.waited_for)}"
     )
     return Crossing(
-        owner=waiter.owner,
+        owner=holder(checkout),
         request=waiter.request or checkout.request,
         holds=pool.name,
         holds_at=checkout.call_site,
@@ -77,14 +90,14 @@ def _to_waiting(
         waits=other.name,
         other_at=waiter.call_site,
         other_for=waiter.waited_for,
-        sentence=f"{_holds(waiter.owner, pool, checkout)} {then}",
+        sentence=f"{_holds(holder(checkout), pool, checkout)} {then}",
     )
 
 
 def _to_holding(
     pool: PoolSnapshot, first: Checkout, other: PoolSnapshot, second: Checkout
 ) -> Crossing:
-    then = f"and works with one of {other.name} ({place(second.call_site)})"
+    then = f"and has worked with one of {other.name} ({place(second.call_site)})"
     return Crossing(
         owner=holder(first),
         request=first.request or second.request,

@@ -5,12 +5,12 @@ pool, or by nobody who could return it. What is left when everybody who can go o
 knot (Coffman, Elphick and Shoshani, for resources of which there are several).
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from ..model.findings import Knot, Tie
 from ..model.origin import CallSite
-from ..model.snapshot import Checkout, PoolSnapshot, Waiter
+from ..model.snapshot import Checkout, Nesting, PoolSnapshot, Waiter
 from .crossing import Held, by_holder
 from .orphans import holder, orphaned_for
 from .sentences import place, plural
@@ -43,8 +43,9 @@ def _waits(queues: Mapping[str, PoolSnapshot], held: Mapping[int, list[Held]]) -
     found: dict[int, Wait] = {}
     for pool in queues.values():
         for waiter in pool.waiting:
-            if waiter.owner.ident in held and waiter.waited_for >= _SETTLED:
-                found[waiter.owner.ident] = pool, waiter
+            for owner in (waiter.owner, *waiter.awaited_by):
+                if owner.ident in held and waiter.waited_for >= _SETTLED:
+                    found.setdefault(owner.ident, (pool, waiter))
     return found
 
 
@@ -104,24 +105,22 @@ def _knot(
     ties.sort(key=lambda tie: -tie.waited_for)
     out = [(pools[name], checkout) for name in group for checkout in pools[name].open]
     dead = sum(_is_forgotten(pool, checkout) for pool, checkout in out)
-    most, deepest = len(owners), depth
-    for nesting in (each for name in group for each in pools[name].nestings):
-        most, deepest = max(most, nesting.owners), max(deepest, nesting.depth)
-    floor = most * (deepest - 1) + 1 if len(group) == 1 else None
+    seen = [each for name in group for each in pools[name].nestings]
+    floor = floor_of(seen, len(owners), depth)
     return Knot(
         pools=group,
         ties=tuple(ties),
         sentence=_sentence(group, pools, ties, dead),
-        owners=most,
-        depth=deepest,
-        floor=floor,
+        owners=floor.owners,
+        depth=floor.depth,
+        floor=floor.slots if len(group) == 1 else None,
         dead=dead,
     )
 
 
 def _tie(pool: PoolSnapshot, checkout: Checkout, other: PoolSnapshot, waiter: Waiter) -> Tie:
     return Tie(
-        owner=waiter.owner,
+        owner=holder(checkout),
         request=waiter.request or checkout.request,
         holds=pool.name,
         holds_at=checkout.call_site,
@@ -138,15 +137,13 @@ def _sentence(
 ) -> str:
     used = sum(pools[name].used for name in group)
     names = " and ".join(group)
-    whose = "another one" if len(group) == 1 else "one of the other"
+    whose = "another one" if len(group) == 1 else "one of the others"
+    whose = "one of the other" if len(group) == 2 else whose
     forgotten = f" or forgotten ({dead})" if dead else ""
     every = {1: "The only connection", 2: "Both connections"}
     connections = every.get(used, f"All {plural(used, 'connection')}")
-    verb = "is" if used == 1 else "are"
-    return (
-        f"{connections} of {names} {verb} held by callers that wait for {whose}{forgotten}: "
-        f"{_lines(ties)}."
-    )
+    verb = "is held by a caller that waits" if used == 1 else "are held by callers that wait"
+    return f"{connections} of {names} {verb} for {whose}{forgotten}: {_lines(ties)}."
 
 
 def _lines(ties: list[Tie]) -> str:
@@ -164,20 +161,48 @@ def advice(knot: Knot) -> str:
     """What it takes to rule the knot out."""
     if knot.floor is None:
         return "Take the connections of both pools in the same order everywhere."
+    want = f"callers that want {knot.depth} each" if knot.owners > 1 else _alone(knot.depth)
     return (
-        f"{knot.owners} callers that want {knot.depth} each at once need {knot.floor} connections "
-        f"({knot.owners} × ({knot.depth} - 1) + 1), or one that is handed on."
+        f"{knot.owners} {want} at once need{'' if knot.owners > 1 else 's'} {knot.floor} "
+        f"connections ({knot.owners} × ({knot.depth} - 1) + 1), or one that is handed on."
+    )
+
+
+def _alone(depth: int) -> str:
+    return f"caller that wants {depth}"
+
+
+class Floor(NamedTuple):
+    """`slots` with which `owners` (Tn) that take `depth` (Cm) each cannot lock a pool up."""
+
+    owners: int
+    depth: int
+
+    @property
+    def slots(self) -> int:
+        """HikariCP's formula."""
+        return self.owners * (self.depth - 1) + 1
+
+    def __str__(self) -> str:
+        """`8 x (3 - 1) + 1 = 17`."""
+        return f"{self.owners} x ({self.depth} - 1) + 1 = {self.slots}"
+
+
+def floor_of(nestings: Sequence[Nesting], owners: int = 1, depth: int = 1) -> Floor:
+    """From the highest that were seen on any lines: they may meet at the same moment."""
+    return Floor(
+        max([owners, *(each.owners for each in nestings)]),
+        max([depth, *(each.depth for each in nestings)]),
     )
 
 
 def hazard(pool: PoolSnapshot) -> tuple[str, ...]:
     """Whether the nested checkouts that were seen could lock a pool up."""
-    nestings = sorted(pool.nestings, key=lambda each: -each.owners * (each.depth - 1))
-    if not nestings or pool.max is None:
+    if not pool.nestings or pool.max is None:
         return ()
-    worst = nestings[0]
-    floor = worst.owners * (worst.depth - 1) + 1
-    many = f"{plural(worst.owners, 'caller')} with {worst.depth} each"
-    if floor > pool.max:
-        return (f"{many} can lock up a pool of {pool.max}: {floor} connections would rule it out",)
-    return (f"{floor} connections are safe for {many}, and the pool has {pool.max}",)
+    floor = floor_of(pool.nestings)
+    each = " each" if floor.owners > 1 else ""
+    many, slots = f"{plural(floor.owners, 'caller')} with {floor.depth}{each}", floor.slots
+    if slots > pool.max:
+        return (f"{many} can lock up a pool of {pool.max}: {slots} connections would rule it out",)
+    return (f"{slots} connections are safe for {many}, and the pool has {pool.max}",)

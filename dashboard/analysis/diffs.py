@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from .case import Case
+from .case import DAY, Case
+from .words import many
 
 if TYPE_CHECKING:
     from .rules.rule import Found
 
+#: A day of the week names a day only within one.
+_WEEK: Final = 7 * DAY
 #: Code that goes on with the options.
 _MORE_OPTIONS: Final = "+    "
 #: The call whose arguments an option belongs to.
@@ -23,7 +26,7 @@ def diff(case: Case, rule: str, found: "Found") -> str:
     """The block that a person copies; empty when there is nothing to change."""
     if not found.settings and not found.code:
         return ""
-    lines = [_head(case, rule, found.confidence), *(f"# {each}" for each in found.reasons)]
+    lines = [_head(case, rule, found), *(f"# {each}" for each in found.reasons)]
     if found.settings:
         lines.append(f"# in {_call(case)}")
         lines += _changed(found.settings, case.given)
@@ -36,26 +39,31 @@ def diff(case: Case, rule: str, found: "Found") -> str:
     return "\n".join(lines)
 
 
-def _head(case: Case, rule: str, confidence: str) -> str:
+def _head(case: Case, rule: str, found: "Found") -> str:
     """Such as `# pool "main" (orders-api, 4 workers) - R01, MEDIUM, from 41,200 checkouts, …`."""
     pool, workers = case.pool, case.server.workers
     about = [case.service] if case.service else []
     about += [f"{workers} workers"] if workers > 1 else []
     around = f" ({', '.join(about)})" if about else ""
-    parts = [rule, confidence.upper()]
+    parts = [rule, found.confidence.upper()]
     if not case.is_static:
-        parts.append(f"from {pool.checkouts:,} checkouts")
-        parts += [_window(case)] if _window(case) else []
+        lab = case.lab if found.is_replayed else None
+        seconds = case.watched_for if lab is None else lab.duration
+        parts.append(f"from {many(pool.checkouts if lab is None else len(lab), 'checkout')}")
+        parts += [_window(case, seconds)] if pool.at is not None and seconds else []
     return f'# pool "{pool.name}"{around} - {", ".join(parts)}'
 
 
-def _window(case: Case) -> str:
-    """Such as `Tue 09:00-10:00 UTC`."""
+def _window(case: Case, seconds: float) -> str:
+    """Such as `Tue 09:00-10:00 UTC`; with both days, or dates, where it is longer."""
     at = case.pool.at
-    if at is None or case.lab is None:
+    if at is None:
         return ""
-    begin = at - timedelta(seconds=case.lab.duration)
-    return f"{begin:%a %H:%M}-{at:%H:%M} {at:%Z}".rstrip()
+    begin = at - timedelta(seconds=seconds)
+    if begin.date() == at.date():
+        return f"{begin:%a %H:%M}-{at:%H:%M} {at:%Z}".rstrip()
+    day = "%a" if seconds < _WEEK else "%d %b"
+    return f"{begin:{day} %H:%M} - {at:{day} %H:%M %Z}".rstrip()
 
 
 def _call(case: Case) -> str:

@@ -8,6 +8,7 @@ from ..model.whatif import Demand
 from .demand import Rows, own_limits
 from .drifting import UNSTEADY
 from .scene import MANY_UNTOLD, Scene, hosts_untold
+from .sentences import span
 from .sizing import ENOUGH, ENOUGH_BURSTS, LEAST, LEAST_SECONDS, MANY_IMPUTED
 from .slowdown import Slowdown
 
@@ -34,18 +35,13 @@ _RANGE: Final = (
 )
 
 
-def span(seconds: float) -> str:
-    """`48 ms`, `1.2 s`."""
-    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
-
-
 def collecting(count: int, seconds: float, bursts: int | None) -> str:
     """Such as `Collecting: 3,100 of 10,000 checkouts, bursts 2 of 10.`."""
     if count < LEAST or seconds < LEAST_SECONDS:
-        return (
-            f"Collecting: {count:,} of {LEAST:,} checkouts, "
-            f"{int(seconds)} of {LEAST_SECONDS:.0f} seconds."
-        )
+        lacking = [f"{count:,} of {LEAST:,} checkouts"] if count < LEAST else []
+        if seconds < LEAST_SECONDS:
+            lacking.append(f"{max(0, int(seconds))} of {LEAST_SECONDS:.0f} seconds")
+        return f"Collecting: {', '.join(lacking)}."
     known = "" if bursts is None else f", bursts {bursts} of {ENOUGH_BURSTS}"
     return f"Collecting: {count:,} of {ENOUGH:,} checkouts{known}."
 

@@ -39,7 +39,7 @@ class Held:
 class Former:
     """A pool at a moment. `timeouts` are those of the minute before, `ago` the last one's seconds.
 
-    `max` is the one of today: another is not kept. `held` is what the trace still knows.
+    `max` is the one of then, as it was seen. `held` is what the trace still knows.
     """
 
     name: str

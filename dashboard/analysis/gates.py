@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Final
 
 from ..model.findings import Suspect
-from . import budget
+from . import budget, deadlock
 from .case import Case
 from .sizing import ENOUGH, ENOUGH_BURSTS, LEAST_SECONDS
 from .words import long, many
@@ -60,7 +60,7 @@ def nested(case: Case) -> str:
     """
     limit = case.pool.max
     for each in case.pool.nestings:
-        floor = each.owners * (each.depth - 1) + 1
+        floor = deadlock.floor_of([each]).slots
         if limit is not None and limit < floor and case.pool.timeouts + case.pool.pending_requests:
             return (
                 f"{_DO_NOT}: {each.outer.file}:{each.outer.line} holds a connection and asks for "

@@ -6,7 +6,7 @@ of a host drawn at random, of those that have room: within a host it is first co
 between hosts it is not.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -18,6 +18,7 @@ from .chance import Chance
 from .replay import Load, Replayed
 
 _NOBODY: Final = -1
+_NEVER: Final = (inf, _NOBODY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,7 @@ def replay_hosts(
 ) -> Replayed:
     """`host[i]`: where request i goes, 0 where that is unknown; `links`: which follows which."""
     pool = _Pool(load, host, limits, links or Links([], [], []), seed)
-    while pool.step():
-        pass
+    pool.run()
     done = pool.done
     done.most = pool.most
     pairs = sorted(zip(done.waited, done.waits, strict=True))
@@ -71,28 +71,28 @@ class _Pool:
         self.waiting: set[int] = set()
         self.leaves: list[tuple[float, int]] = []
         self.used = self.most = 0
-        self.of = Counter[int]()
-        self.idle: dict[int, deque[float]] = {}
+        numbers = range(max(host, default=0) + 1)
+        self.of = [0 for _ in numbers]
+        self.idle: list[deque[float]] = [deque() for _ in numbers]
 
-    def step(self) -> bool:
-        """The next event; at the same instant a return comes first. False at the end."""
-        ask = self.firsts[-1] if self.firsts else (inf, _NOBODY)
-        if self.due and self.due[0] < ask:
-            ask = self.due[0]
-        end = self.ends[0][0] if self.ends else inf
-        if self.leaves and self.leaves[0][0] < min(end, ask[0]):
-            self._leave(*heappop(self.leaves))
-        elif end <= ask[0] and end < inf:
-            self._return(*heappop(self.ends))
-        elif ask[1] != _NOBODY:
-            if self.due and self.due[0] is ask:
-                heappop(self.due)
+    def run(self) -> None:
+        """Event by event; at the same instant a return comes first."""
+        firsts, due, ends, leaves = self.firsts, self.due, self.ends, self.leaves
+        while True:
+            ask = firsts[-1] if firsts else _NEVER
+            is_due = bool(due) and due[0] < ask
+            at = due[0][0] if is_due else ask[0]
+            end = ends[0][0] if ends else inf
+            if leaves and leaves[0][0] < end and leaves[0][0] < at:
+                self._leave(*heappop(leaves))
+            elif end <= at and end < inf:
+                self._return(*heappop(ends))
+            elif is_due:
+                self._ask(*heappop(due))
+            elif firsts:
+                self._ask(*firsts.pop())
             else:
-                self.firsts.pop()
-            self._ask(*ask)
-        else:
-            return False
-        return True
+                return
 
     def _ask(self, now: float, i: int) -> None:
         host = self.host[i]
@@ -100,7 +100,9 @@ class _Pool:
         if self._take_idle(host, now) or self._has_room(host):
             self._admit(i, now)
             return
-        self.queues.setdefault(host, deque()).append(i)
+        if host not in self.queues:
+            self.queues[host] = deque()
+        self.queues[host].append(i)
         self.waiting.add(i)
         if self.patience[i] < inf:
             heappush(self.leaves, (now + self.patience[i], i))
@@ -110,7 +112,7 @@ class _Pool:
 
     def _take_idle(self, host: int, now: float) -> bool:
         """The connection that has been idle for longest, unless that is too long."""
-        idle = self.idle.get(host)
+        idle = self.idle[host]
         while idle:
             if now - idle.popleft() <= self.keep:
                 return True
@@ -118,14 +120,16 @@ class _Pool:
 
     def _admit(self, i: int, now: float) -> None:
         self.used += 1
-        self.most = max(self.most, self.used)
+        if self.used > self.most:  # noqa: PLR1730 -- called for every request
+            self.most = self.used
         self.of[self.host[i]] += 1
         end = now + self.holds[i]
         heappush(self.ends, (end, i))
-        self._follow(i, end)
+        if self.after:
+            self._follow(i, end)
 
     def _follow(self, i: int, end: float) -> None:
-        if self.after and self.after[i] >= 0:
+        if self.after[i] >= 0:
             heappush(self.due, (end + self.gaps[self.after[i]], self.after[i]))
 
     def _leave(self, at: float, i: int) -> None:
@@ -134,7 +138,8 @@ class _Pool:
         self.waiting.discard(i)
         self.done.left.append(i)
         self.done.left_after.append(self.patience[i])
-        self._follow(i, at)
+        if self.after:
+            self._follow(i, at)
 
     def _return(self, now: float, i: int) -> None:
         host = self.host[i]
@@ -142,7 +147,7 @@ class _Pool:
         self.of[host] -= 1
         woken = self._next() if self.waiting else _NOBODY
         if self.keep > 0 and host:
-            self.idle.setdefault(host, deque()).append(now)
+            self.idle[host].append(now)
         if woken != _NOBODY:
             self._take_idle(self.host[woken], now)
             self.done.waited.append(woken)

@@ -10,6 +10,7 @@ from typing import Final
 from ..model.findings import Brief
 from ..model.snapshot import LoopLag, PoolSnapshot
 from .loops import blamed, longest
+from .sentences import plural
 
 #: Incidents that ended within so many seconds are still news.
 RECENT: Final = 3600.0
@@ -53,9 +54,9 @@ def outcome(
     `seconds` from the begin to the last caller that gave up.
     """
     if timeouts:
-        return f"{_many(timeouts, 'caller')} timed out{_within(timeouts, seconds)}"
+        return f"{plural(timeouts, 'caller')} timed out{_within(timeouts, seconds)}"
     waited = f", the longest for {short(oldest)}" if oldest else ""
-    seen = f"{_many(waiting, 'caller')} {'was' if waiting == 1 else 'were'} waiting{waited}"
+    seen = f"{plural(waiting, 'caller')} {'was' if waiting == 1 else 'were'} waiting{waited}"
     return f"{seen}, and nobody timed out" if is_over else seen
 
 
@@ -134,7 +135,3 @@ def _within(timeouts: int, seconds: float) -> str:
     if timeouts == 1:
         return ""
     return f" in {short(seconds)}" if seconds >= 1 else " within a second"
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ from typing import Final
 from ..model.whatif import Demand, Thumb
 from . import chains
 from .demand import Rows, rows_of
-from .explaining import span
+from .sentences import span
 from .sizing import staffing
 
 #: The guide's table: name, pool_size from, to, max_overflow from, to.
@@ -93,7 +93,9 @@ def _busiest(spans: Iterable[tuple[float, float]]) -> float:
 
 def busiest_second(rows: Rows) -> float:
     """Connections held on average in all but the busiest 1 % of the seconds."""
-    return _busiest(zip(rows.asked, _holds(rows), strict=True))
+    # Where nobody came back yet, what is still out is all that is known.
+    holds = _holds(rows) or [rows.least.get(i, 0.0) for i in range(len(rows))]
+    return _busiest(zip(rows.asked, holds, strict=True))
 
 
 def _requests(rows: Rows) -> _Requests:

@@ -85,8 +85,8 @@ def measure(load: Load, done: Replayed, seed: int | None = 0) -> Measured:
 
     `seed` None spares ranges and bursts, which cost as much as the rest.
     """
-    count = len(load)
-    timed_out = [i for i in done.left if load.patience[i] >= load.timeout]
+    count, timeout = len(load), load.timeout
+    timed_out = [i for i, after in zip(done.left, done.left_after, strict=True) if after >= timeout]
     busy = done.busy
     if busy is None:
         busy = load.passed[-1] - sum(map(load.holds.__getitem__, done.left))
@@ -102,7 +102,7 @@ def measure(load: Load, done: Replayed, seed: int | None = 0) -> Measured:
     )
     if seed is not None:
         groups = [
-            _in_time(done.asks, places, each)
+            _in_time(load, done, places, each)
             for places, each in ((done.waited, done.waits), (done.left, done.left_after))
         ]
         periods = joined(episodes(*groups[0]), episodes(*groups[1]))
@@ -129,7 +129,7 @@ def _resample(
     blocks = Blocks(ascending, groups, count)
     drawn = draws(count, seed)
     measured.ranges = blocks.intervals(drawn, measured.points, measured.bursts)
-    cuts = blocks.cuts(sorted(asks[i] for i in timed_out))
+    cuts = blocks.cuts(sorted(map(asks.__getitem__, timed_out)))
     gone = [float(after - before) for before, after in pairwise(cuts)]
     measured.timeouts_range = blocks.count_interval(drawn, gone, measured.timeouts)
     share = measured.busy / (load.passed[-1] or 1.0)
@@ -138,10 +138,10 @@ def _resample(
     measured.busy_range = blocks.count_interval(drawn, busy, measured.busy)
 
 
-def _in_time(asks: Sequence[float], places: Sequence[int], waits: Sequence[float]) -> Waiting:
+def _in_time(load: Load, done: Replayed, places: Sequence[int], waits: Sequence[float]) -> Waiting:
     """When they asked, ascending, and their waits; chained callers ask in another order."""
-    at = list(map(asks.__getitem__, places))
-    if all(map(le, at, islice(at, 1, None))):
+    at = list(map(done.asks.__getitem__, places))
+    if done.asks is load.arrivals or all(map(le, at, islice(at, 1, None))):
         return at, waits
     order = sorted(range(len(at)), key=at.__getitem__)
     return [at[i] for i in order], [waits[i] for i in order]

@@ -54,11 +54,14 @@ class Load:
         self.holds = list(holds)
         if min(self.holds, default=1.0) < LEAST_HOLD:
             self.holds = [max(LEAST_HOLD, hold) for hold in holds]
-        self.patience = [self.timeout] * len(self.arrivals) if patience is None else patience
+        # Tuples of numbers: the garbage collector looks at them once, at lists each time; but
+        # `__getitem__` of a list is quicker where it is handed on.
+        patient = (self.timeout,) * len(self.arrivals)
+        self.patience = patient if patience is None else tuple(patience)
         #: Seconds held by all requests before each, and by all.
-        self.passed = list(accumulate(self.holds, initial=0.0))
-        self.ends = list(map(add, self.arrivals, self.holds))
-        self.levels = _levels(self.arrivals, sorted(self.ends))
+        self.passed = tuple(accumulate(self.holds, initial=0.0))
+        self.ends = tuple(map(add, self.arrivals, self.holds))
+        self.levels = tuple(_levels(self.arrivals, sorted(self.ends)))
         self.peak = max(self.levels, default=0)
         self._hot: dict[int, list[int]] = {}
         bound = _bound(self.holds)
@@ -137,6 +140,7 @@ def _episode(load: Load, slots: int, start: int, done: Replayed) -> int:
     arrivals, holds, levels, patience = load.arrivals, load.holds, load.levels, load.patience
     ends = load.ends
     waited, waits = done.waited.append, done.waits.append
+    left, left_after = done.left.append, done.left_after.append
     heap = load.active(start)
     heapify(heap)
     until = 0.0
@@ -150,14 +154,14 @@ def _episode(load: Load, slots: int, start: int, done: Replayed) -> int:
             continue
         wait = free - now
         if wait > patience[i]:
-            done.left.append(i)
-            done.left_after.append(patience[i])
-            until = max(until, ends[i])
-            continue
-        end = free + holds[i]
-        heapreplace(heap, end)
-        waited(i)
-        waits(wait)
+            left(i)
+            left_after(patience[i])
+            end = ends[i]
+        else:
+            end = free + holds[i]
+            heapreplace(heap, end)
+            waited(i)
+            waits(wait)
         if end > until:  # noqa: PLR1730 -- the loop that costs
             until = end
     return len(arrivals)

@@ -7,10 +7,10 @@ from typing import Final
 
 from ..model.whatif import Range, Row
 from . import overflow, sizing
-from .explaining import span
 from .measuring import Measured, measure
 from .replay import Load, Replayed, replay
 from .scene import Scene
+from .sentences import span
 from .sharing import replay_shared
 from .slowdown import works
 
@@ -256,6 +256,17 @@ class Tail:
         if point < before:
             return max(0.0, known[0] + low - before), known[1]
         return known[0], known[1] + max(0.0, high - before)
+
+
+def within(row: Row, timeout: float) -> Row:
+    """No range of a wait reaches beyond the time-out that ends it."""
+
+    def cut(found: Range | None) -> Range | None:
+        return None if found is None else (min(found[0], timeout), min(found[1], timeout))
+
+    return replace(
+        row, range=cut(row.range), p50_range=cut(row.p50_range), p99_range=cut(row.p99_range)
+    )
 
 
 def _joined(one: Range | None, other: Range | None) -> Range:

@@ -1,9 +1,8 @@
 """What the rows of one prediction have in common: the demand as it would be, and its callers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, floor, inf
-from typing import Final, TypeVar
+from typing import Final
 
 from ..model.whatif import Change, Demand
 from . import chains, sizing
@@ -24,7 +23,6 @@ _NEAR: Final = 2.0
 MANY_UNTOLD: Final = 0.05
 _GOLDEN: Final = 0x9E3779B1
 _WORD: Final = 1 << 32
-_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(slots=True)
@@ -215,22 +213,11 @@ def _thinned(demand: Demand, share: float) -> Demand:
         return (owner or place) * _GOLDEN % _WORD < share * _WORD
 
     kept = [i for i, owner in enumerate(demand.owner) if stays(owner, i)]
-    return replace(
-        demand,
-        asked=_at(demand.asked, kept),
-        wait=_at(demand.wait, kept),
-        hold=_at(demand.hold, kept),
-        outcome=_at(demand.outcome, kept),
-        site=_at(demand.site, kept),
-        owner=_at(demand.owner, kept),
-        host=_at(demand.host, kept) if demand.host else (),
+    return demand.picked(
+        lambda column: list(map(column.__getitem__, kept)),
         open=tuple(each for i, each in enumerate(demand.open) if stays(each.owner, i)),
         waiting=tuple(each for i, each in enumerate(demand.waiting) if stays(each.owner, i)),
     )
-
-
-def _at(column: Sequence[_Number], places: Sequence[int]) -> list[_Number]:
-    return [column[place] for place in places]
 
 
 def _held(rows: Rows, holds: list[float], change: Change) -> list[float]:

@@ -40,7 +40,8 @@ def span(seconds: float) -> str:
         return f"{seconds * 1000:.3g} ms"
     if seconds < 59.95:
         return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), _MINUTE)
+    # Whole seconds that have passed, as beside it in a table.
+    minutes, rest = divmod(max(_MINUTE, int(seconds)), _MINUTE)
     hours, minutes = divmod(minutes, 60)
     if hours >= 48:
         return f"{hours // 24} days {hours % 24} h".removesuffix(" 0 h")

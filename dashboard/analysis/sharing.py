@@ -50,13 +50,16 @@ class _Server:
         finish, rates = self.finish, self.rates
         while finish:
             rate = rates[len(finish)]
-            end = self.now + max(0.0, finish[0] - self.virtual) / rate
+            left = finish[0] - self.virtual
+            end = self.now + left / rate if left > 0 else self.now
             if end > until:
                 self.virtual += (until - self.now) * rate
                 self.busy += (until - self.now) * len(finish)
                 break
             self.busy += (end - self.now) * len(finish)
-            self.virtual = max(self.virtual, heappop(finish))
+            if left > 0:
+                self.virtual = finish[0]
+            heappop(finish)
             self.now = end
             if self.queue:
                 self._let_in()

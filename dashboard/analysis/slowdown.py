@@ -17,6 +17,10 @@ from .demand import Rows
 #: Holds in each quartile of concurrency, and how far the quartiles must lie apart.
 _EACH: Final = 200
 _SPREAD: Final = 2.0
+#: Where traffic is steady, quartiles lie close: then a tenth, a twentieth, a fortieth of the holds
+#: at each end, and as many as it takes to tell 1.1 from chance.
+_TAILS: Final = (10, 20, 40)
+_EACH_TAIL: Final = 1_000
 #: The last requests, of which so many are looked at for the ratio, and for the fit.
 _JUDGED: Final = 40_000
 _LOOKED_AT: Final = 8_000
@@ -69,8 +73,10 @@ def judge(rows: Rows, capacity: int | None) -> Slowdown:
     ordered = sorted(levels)
     low, high = ordered[len(ordered) // 4], ordered[3 * len(ordered) // 4]
     full = capacity is not None and low >= 0.9 * capacity
-    step = max(1, len(seen) // _LOOKED_AT)
-    places = range(0, len(seen), step)
+    places: Sequence[int] = range(0, len(seen), max(1, len(seen) // _LOOKED_AT))
+    if high < _SPREAD * low:
+        low, high = _tails(ordered, capacity)
+        places = [p for p, level in enumerate(levels) if level <= low or level >= high]
     sample = [(rows.site[seen[p]], levels[p], rows.hold[seen[p]]) for p in places]
     ratio = _ratio(sample, low, high) if high >= _SPREAD * low else None
     if ratio is None:
@@ -130,6 +136,22 @@ def _levels(gots: Sequence[float], ends: Sequence[float]) -> list[int]:
             end = sorted_ends[passed]
         levels[i] = seen - passed
     return levels
+
+
+def _tails(ordered: Sequence[int], capacity: int | None) -> tuple[int, int]:
+    """Levels far enough apart in a steady trace, where quartiles are not; (1, 1) without.
+
+    A pool that is full for a part of the time has a queue's levels, not its traffic's: its holds
+    at few begin just before it is full again.
+    """
+    for share in _TAILS:
+        count = len(ordered) // share
+        low, high = ordered[count], ordered[-1 - count]
+        if count < _EACH_TAIL or (capacity is not None and high >= capacity):
+            break
+        if high >= _SPREAD * low:
+            return low, high
+    return 1, 1
 
 
 def _ratio(sample: Sequence[tuple[int, int, float]], low: int, high: int) -> float | None:

@@ -15,6 +15,7 @@ from .sentences import (
     callers,
     capacity,
     held_by,
+    plural,
     roughly,
     sentence_join,
     suspected,
@@ -36,6 +37,8 @@ NO_LEAKS: Final = frozenset({"returned", "long_query", "nested"})
 _AT_ONCE: Final = 0.05
 #: The same while slots are free: a connect or a ping takes that.
 _CONNECTING: Final = 0.25
+#: Seconds of waiting in a full pool that are a burst and not yet saturation.
+_BLINK: Final = 0.25
 Suspects = Sequence[Suspect]
 
 
@@ -173,10 +176,11 @@ def _failed(pool: PoolSnapshot, _: Suspects) -> Status | None:
     if pool.state != "failed":
         return None
     why = f" ({pool.last_probe_error})" if pool.last_probe_error else ""
+    times = plural(pool.probe_errors, "time")
     return Status(
         "Not watched",
         "mute",
-        f"Watching failed {pool.probe_errors:,} times{why} and stopped itself; the application is "
+        f"Watching failed {times}{why} and stopped itself; the application is "
         "not affected, the figures are from before.",
     )
 
@@ -230,10 +234,14 @@ def _failing(pool: PoolSnapshot, _: Suspects) -> Status | None:
 
 
 def _saturated(pool: PoolSnapshot, mine: Suspects) -> Status | None:
+    """A burst that is over within a blink is no alarm."""
     if not pool.pending_requests:
         return None
     is_full = pool.max is not None and pool.used >= pool.max
-    if not is_full and (pool.oldest_wait or 0.0) < LONG_WAIT:
+    waited = pool.oldest_wait
+    if is_full and waited is not None and waited < _BLINK:
+        return None
+    if not is_full and (waited or 0.0) < LONG_WAIT:
         return None
     return Status("Saturated", "bad", _pressure(pool, mine))
 

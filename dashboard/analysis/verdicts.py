@@ -26,6 +26,8 @@ _BACK: Final = 2.0
 _HANDED_OVER: Final = 5.0
 _LISTENS: Final = "listen"
 _CURSOR: Final = "a cursor"
+#: So many connections a caller may want of one line, by recursion or through a function that asks.
+_PAIR: Final = 2
 #: What one waits for that may be part of the work; an answer over the network is none.
 _PATIENT: Final = ("a timer", "a queue", "a lock", "another", "a web socket")
 
@@ -63,9 +65,15 @@ def _deadlocked(view: View, checkout: Checkout) -> Suspect | None:
         return None
     knot, tie = tied
     waits = "another" if tie.waits == tie.holds else f"one of {tie.waits}"
-    since = span(tie.waited_for)
-    own = f"{tie.owner} holds it and waits for {waits} at {place(tie.waits_at)}, since {since}"
-    said = (knot.sentence.removesuffix("."), own, deadlock.advice(knot).removesuffix("."))
+    waited = span(tie.waited_for)
+    own = f"{tie.owner} holds it and has waited for {waits} at {place(tie.waits_at)} for {waited}"
+    said = [knot.sentence.removesuffix("."), own, deadlock.advice(knot).removesuffix(".")]
+    same = 1 + sum(each.call_site == checkout.call_site for each in view.beside(checkout))
+    if same > _PAIR:
+        said.append(
+            f"all {same} were taken at {place(checkout.call_site)}: if each should have been "
+            "returned before the next, they are leaked"
+        )
     return view.suspect(checkout, "deadlocked", "probable", said)
 
 

@@ -8,8 +8,9 @@ from ..model.snapshot import CallSiteStats
 from ..model.whatif import Change, Prediction, Row
 from . import budget, gates
 from .case import Case
-from .explaining import collecting, span
+from .explaining import collecting
 from .lab import Lab
+from .sentences import span
 from .words import between, line, long, many
 
 #: What a released and taken connection costs beside its statements.

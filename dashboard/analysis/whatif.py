@@ -13,7 +13,7 @@ from . import explaining, sizing
 from .demand import newest, rows_of
 from .drifting import Drift, drift, grade_of
 from .measuring import Measured, percentile
-from .rows import Tail, row_of
+from .rows import Tail, row_of, within
 from .scene import STRANGERS, Scene, callers_of, set_up
 from .slowdown import Slowdown, judge
 
@@ -121,7 +121,8 @@ class Experiment:
             slots = scene.capacity(size)
             # What was fitted reaches as far as holds as they were already.
             is_fitted = self._tail.is_fitted(slots)
-            self._rows[size] = row if is_fitted else self._drift.widened(row, slots)
+            wider = row if is_fitted else self._drift.widened(row, slots)
+            self._rows[size] = within(wider, scene.loads[0].timeout)
         return tuple(self._rows[size] for size in sizes)
 
 

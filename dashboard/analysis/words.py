@@ -1,7 +1,7 @@
 """Figures as evidence spells them."""
 
 from ..model.origin import CallSite
-from .explaining import span
+from .sentences import span
 
 
 def number(value: float) -> str:
@@ -16,15 +16,14 @@ def many(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def fitting(count: float, one: str, more: str) -> str:
+    """The verb, or the noun, that goes with a number: `is` or `are`."""
+    return one if count == 1 else more
+
+
 def long(seconds: float) -> str:
-    """`<0.1 ms`, `48 ms`, `1.2 s`, `4 min`, `3.2 h`, `7 days`."""
-    if 0 < seconds < 0.00005:
-        return "<0.1 ms"
-    if seconds < 90:
-        return span(seconds)
-    if seconds < 5400:
-        return f"{seconds / 60:.3g} min"
-    return f"{seconds / 3600:.3g} h" if seconds < 172_800 else f"{seconds / 86_400:.3g} days"
+    """As `span`; what is hardly anything is `<0.1 ms`."""
+    return "<0.1 ms" if 0 < seconds < 0.00005 else span(seconds)
 
 
 def line(site: CallSite) -> str:
@@ -33,10 +32,10 @@ def line(site: CallSite) -> str:
 
 
 def between(low: float, high: float) -> str:
-    """A range of seconds: `1..9 ms`."""
-    if high < 1:
-        return f"{low * 1000:.3g}..{high * 1000:.3g} ms"
-    return f"{low:.3g}..{high:.3g} s"
+    """A range of durations: `1..9 ms`, `40 s..1 min 5 s`."""
+    first, last = span(low), span(high)
+    number, _, unit = first.partition(" ")
+    return f"{number if last.partition(' ')[2] == unit else first}..{last}"
 
 
 def sentence(text: str) -> str:

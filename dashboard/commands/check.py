@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -34,14 +34,14 @@ def main(target: str, limit: ServerLimit, *, as_json: bool) -> int:
         words = "an object is named module:attribute, as in shop.db:engine"
         raise DashboardError(f"{target!r} is no file; {words}")
     pools = asyncio.run(_pools_of(target))
-    checked = [Checked(pool, _advice(pool, limit)) for pool in pools]
+    checked = [Checked(pool, _advice(pool, limit, pools)) for pool in pools]
     budgets = budget.of(pools, limit) if limit.max_connections is not None else ()
     sys.stdout.write(_json(checked, budgets) if as_json else text_of(checked, budgets))
     is_severe = any(each.severity in _SEVERE for one in checked for each in one.advice)
     return 1 if is_severe or any(each.is_broken for each in budgets) else 0
 
 
-def _advice(pool: PoolSnapshot, limit: ServerLimit) -> list[Advice]:
+def _advice(pool: PoolSnapshot, limit: ServerLimit, beside: Sequence[PoolSnapshot]) -> list[Advice]:
     return advice.of_settings(
         pool.name,
         pool.library,
@@ -50,6 +50,7 @@ def _advice(pool: PoolSnapshot, limit: ServerLimit) -> list[Advice]:
         limit,
         address=pool.address,
         backend=pool.backend,
+        beside=beside,
     )
 
 
@@ -138,15 +139,6 @@ def _json(checked: Iterable[Checked], budgets: Iterable[Budget]) -> str:
         }
         for each in checked
     ]
-    shares = [
-        {
-            "server": each.server,
-            "wanted": each.wanted,
-            "usable": each.usable,
-            "is_broken": each.is_broken,
-            "sentence": each.sentence(),
-        }
-        for each in budgets
-    ]
-    encoded = msgspec.json.encode({"pools": pools, "budgets": shares})
+    shares = [{**shapes.budget(each), "is_broken": each.is_broken} for each in budgets]
+    encoded = msgspec.json.encode({"pools": pools, "budgets": shapes.plain(shares)})
     return msgspec.json.format(encoded, indent=2).decode() + "\n"

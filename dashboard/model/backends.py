@@ -29,7 +29,7 @@ class Activity:
     """One look at the server. `reserved` connections are kept for superusers and such.
 
     `asked_ago` seconds lie between the look and now. `error` says why there is no look; what is
-    older then stays.
+    older then stays. `server` is its `host:port`; `pools` have connections there, `ours` in all.
     """
 
     backends: Mapping[int, Backend] = field(default_factory=dict)
@@ -37,6 +37,9 @@ class Activity:
     reserved: int = 0
     asked_ago: float | None = None
     error: str = ""
+    server: str = ""
+    pools: frozenset[str] = frozenset()
+    ours: int = 0
 
     @property
     def used(self) -> int:

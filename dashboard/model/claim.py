@@ -4,7 +4,7 @@ A claim is a plain list, read by the names below. One is made for every checkout
 filling and freeing an object of a class costs more than all that is written into it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from .origin import HttpRequest, Setting
@@ -59,11 +59,18 @@ class LiveOwner(Protocol):
     def is_carrier(self) -> bool:
         """Whether it runs libraries' code only, so that it can but hand on what it gets."""
 
+    @property
+    def loop(self) -> object | None:
+        """The event loop that it lives in, as a weak reference; None for a thread."""
+
     def is_alive(self) -> bool:
         """Whether the task or thread has not ended."""
 
     def ended_at(self, clock: Callable[[], float]) -> float | None:
         """When it ended by `clock`; None while it lives, and where the moment was not seen."""
+
+    def awaited_by(self) -> "Sequence[LiveOwner]":
+        """The tasks that wait at this moment for what it does, the nearest first."""
 
 
 class Frame(Protocol):
@@ -112,6 +119,16 @@ class Use:
         #: Who ran the last statement.
         self.user: LiveOwner | None = None
 
+    def copied(self) -> "Use":
+        """As it is now; name by name, because 200 are copied on the host's path."""
+        copy = Use(self.last)
+        copy.statements = self.statements
+        copy.busy = self.busy
+        copy.began = self.began
+        copy.quiet = self.quiet
+        copy.user = self.user
+        return copy
+
     def quiet_until(self, end: float) -> float:
         """The longest time without a statement if nothing happens until `end`."""
         return self.quiet if self.began is not None else max(self.quiet, end - self.last)
@@ -131,6 +148,7 @@ class Connection:
         "error",
         "host",
         "is_open",
+        "loop",
         "number",
         "slot",
         "statements",
@@ -151,6 +169,8 @@ class Connection:
         self.backend_pid = backend_pid
         self.host = host
         self.uses = 0
+        #: The event loop that it belongs to, as a weak reference; None for one that blocks.
+        self.loop: object | None = None
         #: False while the library keeps the slot and will open a new connection in it.
         self.is_open = True
         #: 1, 2, 3 … in the order in which the pool opened them.
@@ -161,6 +181,23 @@ class Connection:
         self.error = ""
         #: Statements of the checkout in which an error ended it; None where nobody saw them.
         self.statements: int | None = None
+
+    def copied(self) -> "Connection":
+        """As it is now; name by name, because 200 are copied on the host's path."""
+        copy = Connection(
+            self.born,
+            create_time=self.create_time,
+            backend_pid=self.backend_pid,
+            host=self.host,
+        )
+        copy.uses = self.uses
+        copy.loop = self.loop
+        copy.is_open = self.is_open
+        copy.number = self.number
+        copy.slot = self.slot
+        copy.error = self.error
+        copy.statements = self.statements
+        return copy
 
 
 def new_claim(asked: float, site: Frame, owner: LiveOwner, setting: Setting | None) -> Claim:

@@ -12,6 +12,15 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a pool might open from `at` on (UNIX time), as it was seen; None for no bound."""
+
+    at: float
+    size: int | None
+    max: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Series of equal steps, oldest first; the last step ends now.
 
@@ -33,3 +42,5 @@ class History:
     use_p95: tuple[float | None, ...] = ()
     #: Lines that the application drew with `mark()`, within the range, oldest first.
     marks: tuple[Mark, ...] = ()
+    #: Those of the range, the first one as it was at its begin; empty where none is known.
+    capacities: tuple[Capacity, ...] = ()

@@ -83,6 +83,8 @@ class Checkout:
     backend: Backend | None = None
     #: Numbers of the connections of this pool that its owner holds as well.
     beside: tuple[int, ...] = ()
+    #: The tasks that wait for what its user does (`gather`, a task group), the nearest first.
+    awaited_by: tuple[Owner, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ class Waiter:
     since: datetime
     stack: tuple[StackFrame, ...] = ()
     expected_hold: float | None = None
+    awaited_by: tuple[Owner, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

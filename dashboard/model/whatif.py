@@ -1,9 +1,9 @@
 """What a pool was asked for, and what another size of it would have answered."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from math import inf
-from typing import Final
+from typing import Any, Final, get_origin
 
 #: How a pool hands out its slots.
 SEMANTICS: Final = ("queuepool", "asyncpg", "aiohttp")
@@ -73,6 +73,20 @@ class Demand:
             return None
         return self.size + self.overflow - self.lost
 
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """All of them by name, each as long as `asked`: zeros for what nobody knows."""
+        count = len(self.asked)
+        return {name: getattr(self, name) or bytes(count) for name in COLUMNS}
+
+    def picked(self, pick: Callable[[Sequence[Any]], Sequence[Any]], **others: Any) -> "Demand":
+        """With `pick` of each column that is known, and `others` in place of what is here."""
+        known = {name: column for name in COLUMNS if (column := getattr(self, name))}
+        picked: dict[str, Any] = {name: pick(column) for name, column in known.items()}
+        return replace(self, **picked, **others)
+
+
+#: Whatever of a demand is a sequence is a column: nobody has to remember a new one.
+COLUMNS: Final = tuple(each.name for each in fields(Demand) if get_origin(each.type) is Sequence)
 
 Range = tuple[float, float]
 

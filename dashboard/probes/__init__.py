@@ -25,6 +25,7 @@ _SHARED: Final = {
     "loops",
     "moments",
     "owners",
+    "sentry",
     "sinks",
     "stacks",
     "swap",

@@ -18,6 +18,7 @@ from ..model.claim import PHASES, REF, Claim, Connection
 from ..model.ports import Sink
 from ._aiohttp_slot import Slot
 from ._aiohttp_uses import Uses
+from .owners import this_loop
 from .tap import Tap
 
 
@@ -133,6 +134,7 @@ class Slots:
         claim[PHASES] = phases
         slot = self.known[identity] = Slot(number, place(url.host, url.port), now, now - began)
         facts = Connection(now, create_time=slot.create_time, host=slot.host)
+        facts.loop = this_loop()
         sink.created(number, facts)
         return slot
 

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from itertools import starmap, zip_longest
 from operator import le
@@ -96,7 +97,9 @@ def _with_port(host: str, port: str) -> str:
 def facts_of(connection: Any, now: float, create_time: float | None = None) -> Connection:
     """A connection as the sink wants it; it knows its backend without asking."""
     pid = connection.get_server_pid()
-    return Connection(now, create_time=create_time, backend_pid=pid)
+    facts = Connection(now, create_time=create_time, backend_pid=pid)
+    facts.loop = weakref.ref(connection._loop)
+    return facts
 
 
 def host_of(connection: Any) -> str:

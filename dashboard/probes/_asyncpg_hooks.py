@@ -26,13 +26,12 @@ _WRAPPER: Final = "_wrap_awaitable"
 
 def of_pool(probe: "Probe", kind: Any) -> dict[str, Any]:
     """What a watched pool does differently: each calls the library's own, with the same words."""
-    return _beginning(probe, kind) | _ending(probe, kind)
+    return _opening(probe, kind) | _acquiring(probe, kind) | _ending(probe, kind)
 
 
-def _beginning(probe: "Probe", kind: Any) -> dict[str, Any]:
-    tap = probe.tap
-    plain_init, plain_acquire = kind._async__init__, kind._acquire
-    plain_connect = kind._get_new_connection
+def _opening(probe: "Probe", kind: Any) -> dict[str, Any]:
+    """The pool, and each of its connections."""
+    plain_init, plain_connect = kind._async__init__, kind._get_new_connection
 
     async def _async__init__(self: Any) -> Any:
         was_closed = self._closed
@@ -40,10 +39,23 @@ def _beginning(probe: "Probe", kind: Any) -> dict[str, Any]:
             pool = await plain_init(self)
         except BaseException:
             if self._closed and not was_closed and not probe.is_stopped:
-                tap.sink.pool_closed()
+                probe.tap.sink.pool_closed()
             raise
         probe.hook_holders(self)
         return pool
+
+    async def _get_new_connection(self: Any) -> Any:
+        begun = probe.connecting(self)
+        connection = await plain_connect(self)
+        if begun is not None:
+            probe.connected(self, connection, begun)
+        return connection
+
+    return {"_async__init__": _async__init__, "_get_new_connection": _get_new_connection}
+
+
+def _acquiring(probe: "Probe", kind: Any) -> dict[str, Any]:
+    tap, plain_acquire = probe.tap, kind._acquire
 
     async def _acquire(self: Any, timeout: float | None) -> Any:  # noqa: ASYNC109 -- the library's
         claim = asked(tap)
@@ -60,18 +72,7 @@ def _beginning(probe: "Probe", kind: Any) -> dict[str, Any]:
         probe.take(claim, proxy)
         return proxy
 
-    async def _get_new_connection(self: Any) -> Any:
-        begun = probe.connecting(self)
-        connection = await plain_connect(self)
-        if begun is not None:
-            probe.connected(self, connection, begun)
-        return connection
-
-    return {
-        "_async__init__": _async__init__,
-        "_acquire": _acquire,
-        "_get_new_connection": _get_new_connection,
-    }
+    return {"_acquire": _acquire}
 
 
 def _ending(probe: "Probe", kind: Any) -> dict[str, Any]:
@@ -107,9 +108,7 @@ def of_holder(probe: "Probe", pool: Any, kind: Any, *, has_strangers: bool) -> d
     `has_strangers`: somebody was waiting or connecting before the watch began, unseen.
     """
     plain_give_back, plain_release = kind.release, kind._release
-    plain_on_close = kind._release_on_close
-    plain_close, plain_terminate = kind.close, kind.terminate
-    releasing, why = probe.releasing, probe.why
+    plain_on_close, releasing = kind._release_on_close, probe.releasing
 
     def release(self: Any, timeout: float | None) -> Any:
         if self._in_use is not None:
@@ -128,6 +127,24 @@ def of_holder(probe: "Probe", pool: Any, kind: Any, *, has_strangers: bool) -> d
         plain_on_close(self)
         probe.closed(identity, reason or "error", "release" if is_cut else "")
 
+    methods: dict[str, Any] = {
+        "release": release,
+        "_release": _release,
+        "_release_on_close": _release_on_close,
+        **_closing(probe, kind),
+    }
+    if pool._setup is not None:
+        methods["_setup"] = _timed_setup(probe, kind._setup)
+    if has_strangers:
+        methods["_con"] = _told(probe, kind._con)
+        methods["_in_use"] = _told(probe, kind._in_use)
+    return methods
+
+
+def _closing(probe: "Probe", kind: Any) -> dict[str, Any]:
+    """How the connection of a slot ends: the reason is noted before the library acts."""
+    plain_close, plain_terminate, why = kind.close, kind.terminate, probe.why
+
     def close(self: Any) -> Any:
         why[id(self)] = "pool_closed"
         return plain_close(self)
@@ -139,19 +156,7 @@ def of_holder(probe: "Probe", pool: Any, kind: Any, *, has_strangers: bool) -> d
         plain_terminate(self)
         why.pop(id(self), None)
 
-    methods: dict[str, Any] = {
-        "release": release,
-        "_release": _release,
-        "_release_on_close": _release_on_close,
-        "close": close,
-        "terminate": terminate,
-    }
-    if pool._setup is not None:
-        methods["_setup"] = _timed_setup(probe, kind._setup)
-    if has_strangers:
-        methods["_con"] = _told(probe, kind._con)
-        methods["_in_use"] = _told(probe, kind._in_use)
-    return methods
+    return {"close": close, "terminate": terminate}
 
 
 def _timed_setup(probe: "Probe", slot: Any) -> property:

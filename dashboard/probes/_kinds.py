@@ -1,8 +1,11 @@
 """Whose code a file is: the application's, a package's, the pool's layers', the event loop's."""
 
+import functools
 import os
+import re
 import sys
 import sysconfig
+from types import CodeType
 from typing import Final
 
 #: More files than this are forgotten again.
@@ -23,6 +26,8 @@ _LOOPS: Final = (
     os.path.join("uvicorn", "server.py"),
     os.path.join("anyio", "_backends", "_asyncio.py"),
 )
+
+_COMPREHENSIONS: Final = re.compile(r"((\.<locals>)?\.<(listcomp|setcomp|dictcomp|genexpr)>)+$")
 
 APPLICATION: Final = 0
 INSTALLED: Final = 1
@@ -51,9 +56,16 @@ def _classify(filename: str) -> int:
     if path.startswith(os.path.join(_PACKAGE, "")):
         return APPLICATION if path.startswith(_SHOP) else LIBRARY
     if any(part in path for part in _INSTALLED):
-        parts = ("sqlalchemy", "asyncpg", "aiohttp", "greenlet")
-        return LIBRARY if _distribution(path) in parts else INSTALLED
+        return LIBRARY if _distribution(path) in _layers() else INSTALLED
     return LIBRARY if path.startswith(_STDLIB) else APPLICATION
+
+
+@functools.cache
+def _layers() -> frozenset[str]:
+    """The libraries that have a probe, and what runs them."""
+    from . import libraries  # Not at the top: probes are found by what has imported this.
+
+    return frozenset({*libraries(), "greenlet"})
 
 
 def is_installed(filename: str) -> bool:
@@ -69,6 +81,11 @@ def _distribution(path: str) -> str:
         if found:
             return rest.split(os.sep, 1)[0]
     return ""
+
+
+def function_of(code: CodeType) -> str:
+    """A function as a person names it: up to 3.11 a comprehension is one, inside of another."""
+    return _COMPREHENSIONS.sub("", code.co_qualname)
 
 
 def shown(filename: str) -> str:

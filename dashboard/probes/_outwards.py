@@ -6,12 +6,21 @@ application was found. A future's callbacks hold the task that it will wake.
 """
 
 import asyncio
+import gc
 import sys
+import threading
 from asyncio import Task
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from types import BuiltinMethodType, FrameType, FunctionType, MethodType
+from types import (
+    BuiltinMethodType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+)
 from typing import Any, Final
 
 from ._kinds import APPLICATION, LOOP, is_installed, kind_of
@@ -50,6 +59,27 @@ def _links(callback: object) -> Iterator[object]:
                 yield cell.cell_contents
 
 
+def beyond(tasks: Iterable["Task[Any]"]) -> list["Task[Any]"]:
+    """Tasks, and those that wait for them in turn, the nearest first."""
+    found: list[Task[Any]] = []
+    ahead = list(tasks)
+    while ahead and len(found) < _LINKS:
+        task = ahead.pop(0)
+        if task not in found and not task.done():
+            found.append(task)
+            ahead += awaiting(task)
+    return found
+
+
+def awaiting_thread(frames: Sequence[FrameType]) -> Iterator["Task[Any]"]:
+    """The tasks that wait for what a worker thread runs, `frames`."""
+    future = _of_thread(frames)
+    # A thread may be so quick that nobody waits for it yet.
+    for callback in tuple(getattr(future, "_done_callbacks", ())):
+        yield from _woken(callback, _LINKS)
+    yield from awaiting(future)
+
+
 def suspended(task: "Task[Any]") -> list[FrameType]:
     """The frames of a task that is suspended, from the application's innermost outwards."""
     frames: list[FrameType] = []
@@ -58,11 +88,28 @@ def suspended(task: "Task[Any]") -> list[FrameType]:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is not None:
             frames.append(frame)
-        inner = getattr(coroutine, "cr_await", None)
-        coroutine = inner if inner is not None else getattr(coroutine, "gi_yieldfrom", None)
+        coroutine = inner(coroutine)
     while frames and kind_of(frames[-1].f_code.co_filename) != APPLICATION:
         frames.pop()
     return frames[::-1]
+
+
+def inner(awaitable: Any) -> Any:
+    """What a suspended coroutine, or what wraps one, waits for; None for one that runs.
+
+    Before 3.13 the interpreter takes a word beside the stack of one that runs for an object: the
+    process ends. Question and answer are one expression without a call, so that no other thread can
+    resume it between them.
+    """
+    kind = type(awaitable)
+    if kind is CoroutineType:
+        return None if awaitable.cr_running else awaitable.cr_await
+    if kind is GeneratorType:
+        return None if awaitable.gi_running else awaitable.gi_yieldfrom
+    if hasattr(awaitable, "cr_await"):  # Cython's, which can be asked at any time.
+        return awaitable.cr_await
+    # What wraps a coroutine (its `__await__`, aiohttp's requests) does not say so.
+    return next((each for each in gc.get_referents(awaitable) if type(each) is CoroutineType), None)
 
 
 def waiting(frames: Sequence[FrameType]) -> list[FrameType]:
@@ -81,11 +128,7 @@ def waiting(frames: Sequence[FrameType]) -> list[FrameType]:
 def _waiting_task(frames: Sequence[FrameType]) -> "Task[Any] | None":
     if asyncio._get_running_loop() is not None:
         return next(awaiting(asyncio.current_task()), None)
-    future = _of_thread(frames)
-    # A thread may be so quick that nobody waits for it yet.
-    for callback in tuple(getattr(future, "_done_callbacks", ())):
-        return next(_woken(callback, _LINKS), None)
-    return next(awaiting(future), None)
+    return next(awaiting_thread(frames), None)
 
 
 def _of_thread(frames: Sequence[FrameType]) -> object:
@@ -95,16 +138,19 @@ def _of_thread(frames: Sequence[FrameType]) -> object:
     for frame in frames:
         code = frame.f_code
         if code is run:
-            return getattr(_local(frame, "self"), "future", None)
+            return getattr(local(frame, "self"), "future", None)
         if code.co_qualname == "WorkerThread.run" and kind_of(code.co_filename) == LOOP:
-            return _local(frame, "future")
+            return local(frame, "future")
     return None
 
 
-def _local(frame: FrameType, name: str) -> object:
+def local(frame: FrameType, name: str) -> object:
+    """A variable of a frame."""
     seen: Any = frame.f_locals
     found: object = seen.get(name)
-    if type(seen) is dict:  # Before 3.13 the frame keeps this copy, and all in it, alive.
+    # Before 3.13 the frame keeps this copy, and all in it, alive. While a trace function (a
+    # debugger's) runs, the frame's variables are written back from it.
+    if type(seen) is dict and frame.f_trace is None and threading.gettrace() is None:
         seen.clear()
     return found
 

@@ -131,9 +131,18 @@ def loops(pool: Pool | None) -> tuple[Any, ...]:
     """Event loops that the connections in an async pool belong to, as far as drivers say."""
     if not isinstance(pool, AsyncAdaptedQueuePool):
         return ()
-    drivers = [getattr(record, "driver_connection", None) for record in kept(pool)]
-    found = {id(loop): loop for each in drivers if (loop := getattr(each, "_loop", None))}
+    found = {id(loop): loop for record in kept(pool) if (loop := _loop_of(record))}
     return tuple(found.values())
+
+
+def _loop_of(record: Any) -> Any:
+    return getattr(getattr(record, "driver_connection", None), "_loop", None)
+
+
+def loop_of(record: Any) -> "weakref.ref[Any] | None":
+    """The event loop that a connection belongs to, None where its driver does not say."""
+    loop = _loop_of(record)
+    return None if loop is None else weakref.ref(loop)
 
 
 def backend_pid(record: Any) -> int | None:

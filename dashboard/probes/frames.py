@@ -14,7 +14,7 @@ from operator import attrgetter, itemgetter
 from types import CodeType, FrameType
 from typing import Final
 
-from ._kinds import APPLICATION, INSTALLED, LOOP, kind_of, shown
+from ._kinds import APPLICATION, INSTALLED, LOOP, function_of, kind_of, shown
 from ._outwards import handed_over, waiting
 from ._walks import DEEPEST, getcurrent, inside, stack_from
 
@@ -27,6 +27,7 @@ __all__ = [
     "UNKNOWN",
     "Locator",
     "Site",
+    "function_of",
     "getframe",
     "kind_of",
     "shown",
@@ -164,17 +165,24 @@ class Locator:
                     return site
         except ValueError:
             pass  # A shorter stack than before.
-        return self._walk(getframe(hook + 1))
+        try:
+            return self._walk(getframe(hook + 1))
+        except ValueError:  # Nobody called the hook: a greenlet begins with it.
+            return self._walk(getframe(hook), 0)
 
-    def _walk(self, start: FrameType) -> Site:
-        """`start` is the frame that called the hook: depth 1."""
+    def _walk(self, start: FrameType, depth: int = 1) -> Site:
+        """`start` is the frame that called the hook: depth 1; or the hook itself: depth 0."""
         nearest: FrameType | None = None
         inner: FrameType | None = None
-        depth, steps = 1, 0
+        steps, hooks = 0, 1 - depth
         for frame, greenlets in stack_from(start):
+            if not depth:
+                depth, inner = 1, frame
+                continue
             kind = kind_of(frame.f_code.co_filename)
             if kind == APPLICATION and not is_generated(frame):
-                site = site_at(frame, start)
+                stack = (each for each, _ in stack_from(start))
+                site = site_at(frame, None, islice(stack, hooks, None))
                 if not greenlets:
                     self._remember(depth, frame, site)
                 elif greenlets == 1 and inner is not None:
@@ -263,7 +271,7 @@ def _new_site(frame: FrameType, stack: Iterable[FrameType]) -> Site:
     per_code = _by_code.setdefault(id(code), {})
     site = _by_line.get((id(code), line))
     if site is None:
-        place = (shown(code.co_filename), line, code.co_qualname)
+        place = (shown(code.co_filename), line, function_of(code))
         made = Site(next(_numbers), code, place, _described(stack))
         # Threads may meet a line at once: the first one's site is everybody's.
         site = _by_line.setdefault((id(code), line), made)
@@ -278,4 +286,4 @@ def _described(stack: Iterable[FrameType]) -> tuple[tuple[str, int, str, bool], 
 
 def _describe(frame: FrameType) -> tuple[str, int, str, bool]:
     code, kind = frame.f_code, kind_of(frame.f_code.co_filename)
-    return shown(code.co_filename), frame.f_lineno, code.co_qualname, kind != APPLICATION
+    return shown(code.co_filename), frame.f_lineno, function_of(code), kind != APPLICATION

@@ -9,7 +9,6 @@ it is blocked: a sentry looks for them.
 
 import asyncio
 import os
-import sys
 import threading
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from weakref import ref
 
 from ..model.claim import LiveOwner
 from ..model.snapshot import LoopLag, StackFrame
+from ._threads import current_frames
 from .moments import named, of_frame
 from .owners import TaskOwner
 from .sentry import Sentry
@@ -155,7 +155,7 @@ class _Pulse:
         """What the loop's thread does; empty when it is the one that looks."""
         if self._ident is None or self._ident == get_ident():
             return ()
-        return _callback(named(of_frame(sys._current_frames().get(self._ident))))
+        return _callback(named(of_frame(current_frames().get(self._ident))))
 
     def _block(self, lag: float) -> Block:
         ended = time.time()

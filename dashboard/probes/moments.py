@@ -4,7 +4,6 @@ Noted are code and line of each frame, which is a tenth of the work of naming th
 kept, so nothing that the host holds lives longer.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from threading import get_ident
@@ -12,9 +11,11 @@ from time import perf_counter
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from .frames import APPLICATION, kind_of, shown
+from ._outwards import inner
+from ._threads import current_frames
+from .frames import APPLICATION, function_of, kind_of, shown
 from .owners import TaskOwner, ThreadOwner
-from .stacks import Stack, _awaited_by, _frame_of
+from .stacks import Stack, _frame_of
 
 #: Owners at most, frames of each, and the seconds after which the rest is left out: 20 owners take
 #: 0.4 ms on a slow core.
@@ -29,7 +30,7 @@ def of_owners(owners: Sequence[object]) -> list[Callable[[], Stack]]:
     """For the first of them, in their order: what answers what it did at this moment."""
     until = perf_counter() + _PATIENCE
     noted: list[Callable[[], Stack]] = []
-    threads = sys._current_frames()
+    threads = current_frames()
     try:
         for owner in owners[:MOST]:
             if perf_counter() > until:
@@ -59,7 +60,7 @@ def _of_awaited(awaited: Any) -> _Note:
         frame = _frame_of(awaited)
         if frame is not None:
             found.append((frame.f_code, frame.f_lineno))
-        awaited = _awaited_by(awaited)
+        awaited = inner(awaited)
     found.reverse()
     return found
 
@@ -79,7 +80,7 @@ def named(note: _Note) -> Stack:
         (
             shown(code.co_filename),
             line or 0,
-            code.co_qualname,
+            function_of(code),
             kind_of(code.co_filename) != APPLICATION,
         )
         for code, line in note

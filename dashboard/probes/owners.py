@@ -12,11 +12,13 @@ from asyncio import Task
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, Final
 from weakref import ref
 
 from ._kinds import LIBRARY, kind_of
+from ._outwards import awaiting, awaiting_thread, beyond
+from ._threads import current_frames
 
 #: In C; `current_task` is written in Python before 3.12.
 running_loop: Final = asyncio._get_running_loop
@@ -72,8 +74,10 @@ def _note(ends: dict[int, float], whose: "ref[object]", clock: Clock) -> None:
 class TaskOwner(_Mortal):
     """A task by name and number."""
 
-    __slots__ = ("_code", "_task", "ident", "name")
+    __slots__ = ("_code", "_task", "ident", "loop", "name")
     kind: Final = "task"
+    #: As a weak reference: of one loop it is always the same.
+    loop: "ref[asyncio.AbstractEventLoop]"
     _task: "ref[Task[Any]]"
     #: What the task runs; None where that is not written in Python.
     _code: CodeType | None
@@ -98,6 +102,11 @@ class TaskOwner(_Mortal):
         task = self._task()
         return task is not None and not task.done()
 
+    def awaited_by(self) -> "list[TaskOwner]":
+        """The tasks that wait for it."""
+        task = self._task()
+        return [] if task is None else [of(each) for each in beyond(awaiting(task))]
+
 
 class ThreadOwner(_Mortal):
     """A thread; one object serves all its checkouts."""
@@ -105,6 +114,7 @@ class ThreadOwner(_Mortal):
     __slots__ = ("_thread", "ident", "name")
     kind: Final = "thread"
     is_carrier: Final = False
+    loop: Final = None
 
     def __init__(self, ident: int, thread: threading.Thread | None) -> None:
         """`thread` is None for a thread that Python did not start."""
@@ -120,6 +130,17 @@ class ThreadOwner(_Mortal):
         thread = self._thread()
         return self._ends is None and thread is not None and thread.is_alive()
 
+    def awaited_by(self) -> list[TaskOwner]:
+        """The tasks that wait for what it runs, if it works for others."""
+        thread = self._thread() if self._thread is not None else None
+        ident = thread.ident if thread is not None else None
+        frame = current_frames().get(ident or 0) if ident != _get_ident() else None
+        frames: list[FrameType] = []
+        while frame is not None:
+            frames.append(frame)
+            frame = frame.f_back
+        return [of(each) for each in beyond(awaiting_thread(frames))]
+
 
 class Nobody:
     """The owner of what was out before the watch began."""
@@ -129,6 +150,7 @@ class Nobody:
     name: Final = ""
     ident: Final = 0
     is_carrier: Final = False
+    loop: Final = None
 
     def is_alive(self) -> bool:
         """Nothing is known of it."""
@@ -136,6 +158,10 @@ class Nobody:
 
     def ended_at(self, _: Clock) -> None:
         """Nothing is known of it."""
+
+    def awaited_by(self) -> tuple[TaskOwner, ...]:
+        """Nothing is known of it."""
+        return ()
 
 
 NOBODY: Final = Nobody()
@@ -199,6 +225,12 @@ def asker() -> TaskOwner | ThreadOwner:
 of_task: Final = asker
 
 
+def this_loop() -> "ref[asyncio.AbstractEventLoop] | None":
+    """The event loop that runs here, as a weak reference; None where none does."""
+    loop = running_loop()
+    return None if loop is None else ref(loop)
+
+
 def of(task: "Task[Any]") -> TaskOwner:
     """The owner that a task is."""
     owner = _owners.get(id(task))
@@ -217,6 +249,7 @@ def _new_owner(task: "Task[Any]") -> TaskOwner:
 
     # A circle until the task is gone: an owner that nobody else needs must hear of that.
     owner._task = ref(task, ended)
+    owner.loop = ref(task.get_loop())
     owner._code = getattr(task.get_coro(), "cr_code", None) or _code_of(task)
     owner.name = task.get_name()
     owner.ident = next(_numbers) & 0xFFFFFFFF

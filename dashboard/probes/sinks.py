@@ -117,6 +117,6 @@ _SELDOM: Final = {
 
 def _own(facts: Connection, theirs: Callable[[], float], ours: Callable[[], float]) -> Connection:
     own = Connection(ours() - theirs() + facts.born, create_time=facts.create_time)
-    own.backend_pid, own.host = facts.backend_pid, facts.host
+    own.backend_pid, own.host, own.loop = facts.backend_pid, facts.host, facts.loop
     own.is_open = facts.is_open
     return own

@@ -296,5 +296,5 @@ class Probe:
             create_time=self.opened.get(id(record)),
             backend_pid=facts.backend_pid(record) if is_open else None,
         )
-        connection.is_open = is_open
+        connection.is_open, connection.loop = is_open, facts.loop_of(record)
         return connection

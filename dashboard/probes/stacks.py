@@ -4,13 +4,15 @@ Taken only when somebody looks, in the looker's thread. A task that runs meanwhi
 that was true a moment ago; nothing of it is kept alive.
 """
 
-import sys
 from asyncio import Task
 from threading import get_ident
 from types import FrameType
 from typing import Any, Final
 
-from .frames import APPLICATION, kind_of, shown
+from ._inwards import awaited
+from ._outwards import inner
+from ._threads import current_frames
+from .frames import APPLICATION, function_of, kind_of, shown
 from .owners import TaskOwner, ThreadOwner
 
 #: File, line, function and whether it is a library's, innermost first.
@@ -34,13 +36,20 @@ def of_task(task: "Task[Any]") -> Stack:
     """Where a task is, innermost first: the chain of what awaits what.
 
     Of a task that runs at this moment the chain ends where it runs; what it calls is on the stack
-    of its loop's thread, nothing of which is the looker's own.
+    of its loop's thread, nothing of which is the looker's own. Of one that waits for others it goes
+    on in the first of these.
     """
     frames = _awaiting(task)
     if frames and _is_running(task):
         called = _called_by(task, frames[-1])
         # It was suspended just now: then the chain is whole.
         frames = _awaiting(task) if called is None else [*frames, *reversed(called)]
+        return tuple(_describe(frame) for frame in reversed(frames))
+    child = awaited(task, frames[-1] if frames else None)
+    while child is not None and len(frames) < _DEEPEST:
+        more = _awaiting(child)
+        frames += more
+        child = awaited(child, more[-1]) if more else None
     return tuple(_describe(frame) for frame in reversed(frames))
 
 
@@ -51,7 +60,7 @@ def _awaiting(task: "Task[Any]") -> list[FrameType]:
         frame = _frame_of(awaited)
         if frame is not None:
             frames.append(frame)
-        awaited = _awaited_by(awaited)
+        awaited = inner(awaited)
     return frames
 
 
@@ -65,7 +74,7 @@ def _called_by(task: "Task[Any]", runs: FrameType) -> list[FrameType] | None:
     ident: int | None = getattr(task.get_loop(), "_thread_id", None)
     if ident is None or ident == get_ident():
         return None
-    frame = sys._current_frames().get(ident)
+    frame = current_frames().get(ident)
     found: list[FrameType] = []
     while frame is not None and frame is not runs and len(found) < _DEEPEST:
         found.append(frame)
@@ -75,7 +84,7 @@ def _called_by(task: "Task[Any]", runs: FrameType) -> list[FrameType] | None:
 
 def of_thread(ident: int) -> Stack:
     """What a thread runs, innermost first; empty for one that has ended."""
-    frame = sys._current_frames().get(ident)
+    frame = current_frames().get(ident)
     stack: list[tuple[str, int, str, bool]] = []
     while frame is not None and len(stack) < _DEEPEST:
         stack.append(_describe(frame))
@@ -91,14 +100,7 @@ def _frame_of(awaitable: Any) -> FrameType | None:
     return None
 
 
-def _awaited_by(awaitable: Any) -> Any:
-    for name in ("cr_await", "gi_yieldfrom", "ag_await"):
-        if hasattr(awaitable, name):
-            return getattr(awaitable, name)
-    return None
-
-
 def _describe(frame: FrameType) -> tuple[str, int, str, bool]:
     code = frame.f_code
     is_library = kind_of(code.co_filename) != APPLICATION
-    return shown(code.co_filename), frame.f_lineno or 0, code.co_qualname, is_library
+    return shown(code.co_filename), frame.f_lineno or 0, function_of(code), is_library

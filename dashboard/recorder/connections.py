@@ -7,6 +7,8 @@ from typing import Final
 from ..model.claim import CONNECTION, USE, Claim, Connection
 
 _RARE: Final = 1000
+#: Levels that are kept besides the peak, at most.
+_LEVELS: Final = 64
 
 
 class Connections:
@@ -33,18 +35,39 @@ class Connections:
         self.rare.clear()
         self.create_times.clear()
         self.former.clear()
-        self.peak = 0
-        self.peak_at: float | None = None
+        #: How many were in use at once, and since when; nobody who writes late takes a peak away.
+        self._reached: dict[int, float] = {}
+        self._highest = 0
         self.numbered = self.created_count = self.detached_count = 0
         #: Whether a connection ever told its host: the pool serves several.
         self.has_hosts = False
         self.closed_by: Counter[str] = Counter()
 
-    def note_peak(self) -> None:
+    @property
+    def peak(self) -> int:
         """The highest number in use that was seen."""
-        if len(self.open) > self.peak:
-            self.peak = len(self.open)
-            self.peak_at = self.now()
+        return max([0, *self._reached])
+
+    @property
+    def peak_at(self) -> float | None:
+        """When it was seen first."""
+        return self._reached.get(self.peak)
+
+    def note_peak(self) -> None:
+        """Called on every checkout, by many threads at once."""
+        count = len(self.open)
+        if count > self._highest:
+            self.reach(count)
+
+    def reach(self, count: int) -> None:
+        """So many were in use."""
+        self._highest = count  # Out of order now and then: it only spares most calls the rest.
+        self._reached.setdefault(count, self.now())
+        if len(self._reached) > _LEVELS:
+            highest = self.peak
+            for level in list(self._reached):
+                if level < highest:
+                    self._reached.pop(level, None)
 
     def creating(self, connection: int) -> None:
         """Opening began; it has no number before it is open."""
@@ -59,9 +82,9 @@ class Connections:
             self.create_times.append((now, facts.create_time))
         self._note(now, "ConnectionReady", facts.number, None, facts)
         # A pool opens what nobody has yet: with the one who asks, this may be the peak.
-        if len(self.open) + 1 > self.peak:
-            self.peak = len(self.open) + 1
-            self.peak_at = now
+        count = len(self.open) + 1
+        if count > self._highest:
+            self.reach(count)
 
     def known(self, connection: int, facts: Connection) -> None:
         """A connection was open before the watch began."""

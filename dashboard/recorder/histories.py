@@ -1,10 +1,10 @@
 """A pool's past as series of equal steps, ready to draw."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..model.claim import ASKED, GOT, SITE
-from ..model.distribution import Distribution
-from ..model.history import History
+from ..model.history import Capacity, History
 from .history import Counters, Histograms, is_fine, levels
 from .pool import PoolRecord
 
@@ -31,25 +31,44 @@ def of(
         return History(start=wall(end - seconds), step=counters.step)
     group = max(1, -(-steps // max(1, points)))
     steps -= steps % group
-    series = _Series(record, counters, now, steps, later)
     step = counters.step * group
     start = (int(end / counters.step) + 1) * counters.step - steps * counters.step
     ends = [start + step * (place + 1) for place in range(steps // group)]
-    waits = [_percentiles(histograms["wait"], end - step, end) for end in ends]
-    uses = [_percentiles(histograms["use"], end - step, end) for end in ends]
     return History(
         start=wall(start),
         step=step,
-        used=_last(series.used(), group),
-        pending=_last(series.pending(), group),
-        checkouts=_sums(series.counts("got"), group),
-        timeouts=_sums(series.counts("timeouts"), group),
-        errors=_sums(series.counts("errors"), group),
-        created=_sums(series.counts("created"), group),
-        wait_p50=tuple(each.percentile(50) for each in waits),
-        wait_p99=tuple(each.percentile(99) for each in waits),
-        use_p95=tuple(each.percentile(95) for each in uses),
+        **_counted(_Series(record, counters, now, steps, later), group),
+        **_timed(histograms, ends, step),
+        capacities=tuple(
+            Capacity(wall(at), size, most)
+            for at, size, most in record.past.capacities.between(start, end)
+        ),
     )
+
+
+def _counted(series: "_Series", group: int) -> dict[str, Any]:
+    """Levels, and what happened in each step."""
+    return {
+        "used": _last(series.used(), group),
+        "pending": _last(series.pending(), group),
+        "checkouts": _sums(series.counts("got"), group),
+        "timeouts": _sums(series.counts("timeouts"), group),
+        "errors": _sums(series.counts("errors"), group),
+        "created": _sums(series.counts("created"), group),
+    }
+
+
+def _timed(
+    histograms: Mapping[str, Histograms], ends: Sequence[float], step: float
+) -> dict[str, Any]:
+    """Percentiles of the waits and holds that ended in each step."""
+    waits = [histograms["wait"].between(end - step, end) for end in ends]
+    uses = [histograms["use"].between(end - step, end) for end in ends]
+    return {
+        "wait_p50": tuple(each.percentile(50) for each in waits),
+        "wait_p99": tuple(each.percentile(99) for each in waits),
+        "use_p95": tuple(each.percentile(95) for each in uses),
+    }
 
 
 def used(record: PoolRecord, now: float, seconds: float) -> tuple[float, list[int]]:
@@ -119,7 +138,3 @@ def _last(values: Sequence[int], group: int) -> tuple[int, ...]:
 
 def _sums(values: Sequence[int], group: int) -> tuple[int, ...]:
     return tuple(sum(values[at : at + group]) for at in range(0, len(values), group))
-
-
-def _percentiles(histograms: Histograms, start: float, end: float) -> Distribution:
-    return histograms.between(start, end)

@@ -6,8 +6,9 @@ they follow exactly from the counts of what began and what ended in each step.
 
 from array import array
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Final
 
 from ..model.distribution import Distribution
@@ -28,6 +29,8 @@ SECOND: Final = (1.0, 900)
 MINUTE: Final = (60.0, 360)
 #: Seconds that steps of a second go back.
 FINE: Final = SECOND[0] * SECOND[1]
+#: Changes of size or max that are remembered.
+_CAPACITIES: Final = 16
 #: Bytes of all counters of one pool.
 COUNTERS_MEMORY: Final = (SECOND[1] + MINUTE[1]) * len(KINDS) * 4
 
@@ -149,11 +152,33 @@ def levels(now: int, ups: Sequence[int], downs: Sequence[int]) -> list[int]:
     return found
 
 
+class Capacities:
+    """Size and max, as they were when somebody looked."""
+
+    def __init__(self) -> None:
+        """Nobody has."""
+        self._seen: deque[tuple[float, int | None, int | None]] = deque(maxlen=_CAPACITIES)
+
+    def note(self, at: float, size: int | None, most: int | None) -> None:
+        """Called with each look; the first one tells what was so before."""
+        if not self._seen or self._seen[-1][1:] != (size, most):
+            self._seen.append((at if self._seen else -inf, size, most))
+
+    def between(self, start: float, end: float) -> Iterator[tuple[float, int | None, int | None]]:
+        """Since when which held, from what was so at `start` on."""
+        seen = list(self._seen)
+        for place, (at, size, most) in enumerate(seen):
+            until = seen[place + 1][0] if place + 1 < len(seen) else inf
+            if at <= end and until > start:
+                yield max(at, start), size, most
+
+
 class Past:
     """All history of one pool."""
 
     def __init__(self) -> None:
         """Empty."""
+        self.capacities = Capacities()
         self.seconds = Counters(*SECOND)
         self.minutes = Counters(*MINUTE)
         self.fine = {name: Histograms(TEN, 90) for name in ("wait", "use", "create")}

@@ -1,8 +1,9 @@
 """The black box: what a pool looked like when it ran out.
 
-Nothing runs in the background. A caller that times out freezes the live tables at once, on the
-host's path; a wait that is too long is found by whoever looks. What belongs together is one
-episode: it ends when nobody timed out and nobody waited long for a minute.
+Nothing runs in the background. A caller that times out, or is cancelled after a second of waiting,
+freezes the live tables at once, on the host's path; another wait that is too long is found by
+whoever looks. What belongs together is one episode: it ends when nobody timed out and nobody waited
+long for a minute.
 """
 
 import re
@@ -173,6 +174,23 @@ class BlackBox:
             else:
                 is_task = claim[OWNER].kind == "task"
                 self._strike("timeout", since, waited if is_task else None)
+        except Exception as error:
+            self._record.ledger.broke("black box", error)
+
+    def gave_up(self, claim: Claim) -> None:
+        """Called as `timed_out`: a caller was cancelled. After a long wait that is a time-out too.
+
+        `asyncio.wait_for(pool.acquire(), 5)` looks like that to the pool.
+        """
+        try:
+            now, waited = self._record.now(), self._record.now() - claim[ASKED]
+            if waited > EXHAUSTED:
+                since = now - (waited - EXHAUSTED)
+                episode = self._open
+                if episode is not None and _goes_on(episode, since):
+                    episode.last = now
+                else:
+                    self._strike("long_wait", since)
         except Exception as error:
             self._record.ledger.broke("black box", error)
 

@@ -71,6 +71,7 @@ class Ledger(Connections):
         self.give_up: Callable[[], None] = _go_on
         #: Called with a claim that timed out while it still waits.
         self.timed_out: Callable[[Claim], None] = _go_on
+        self.gave_up: Callable[[Claim], None] = _go_on
         #: Claims that wait, by identity, in the order in which they asked.
         self.pending: dict[int, Claim] = {}
         #: Claims that hold a connection which the pool has given up, by lease; and since when.
@@ -194,6 +195,8 @@ class Ledger(Connections):
         try:
             if reason == "timeout":
                 self.timed_out(claim)
+            elif reason == "cancelled":
+                self.gave_up(claim)
             self.pending.pop(id(claim), None)
             claim[RETURNED] = self.now()
             claim[REASON] = reason

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ..model.claim import ASKED, CONNECTION, GOT, OWNER, REASON, RETURNED, SITE, Claim, Connection
 from ..model.distribution import buckets_of
 from . import uses
+from .abroad import Abroad
 from .batch import Batch
 from .callsites import CallSites
 from .comebacks import Comebacks
@@ -49,7 +50,7 @@ class PoolRecord:
         self.now = clock
         self.ledger = Ledger(clock, self.take, strangers)
         self.box = BlackBox(self, shelf or Shelf())
-        self.ledger.timed_out = self.box.timed_out
+        self.ledger.timed_out, self.ledger.gave_up = self.box.timed_out, self.box.gave_up
         #: Called on the host's path, after every few thousand checkouts.
         self.grew: Callable[[PoolRecord], object] | None = None
         self.reset()
@@ -67,7 +68,7 @@ class PoolRecord:
         self.sites = CallSites()
         self.comebacks = Comebacks()
         self.nestings = Nestings()
-        self.endings = Endings(self.now)
+        self.endings, self.abroad = Endings(self.now), Abroad()
         self.checkouts = self.checkins = self.lost_count = 0
         self.failures: Counter[str] = Counter()
         self.last_timeout: float | None = None
@@ -77,8 +78,7 @@ class PoolRecord:
         #: Histograms since the watch began: wait, use, create and every phase.
         self.lifetime: dict[str, Counter[int]] = {}
         self._tallies = Tallies(self.past, self.sites, self.lifetime)
-        self._swept_at = self.since
-        self._feed_at = 0.0
+        self._swept_at, self._feed_at = self.since, 0.0
         self._grow_at = _GROWTH
         #: Bytes when somebody last asked for `memory`, and whether the host had to give some up.
         self.weight = 0
@@ -128,7 +128,7 @@ class PoolRecord:
     @contextmanager
     def alone(self, patience: float = 0.0) -> Iterator[bool]:
         """Whether nobody else folds or looks meanwhile; waits for `patience` seconds for that."""
-        is_mine = self._lock.acquire(timeout=patience) if patience else self._lock.acquire(False)  # noqa: FBT003
+        is_mine = self._lock.acquire(timeout=patience)
         try:
             yield is_mine
         finally:
@@ -174,6 +174,7 @@ class PoolRecord:
             self.nestings.note(batch, self.checkins + self.failures.total() - count)
         if batch.ends[-1] - gots[0] > self.comebacks.least:
             self.comebacks.look(batch, self.sites)
+        self.abroad.look(batch)
         self._feed_returned(batch, asks[0])
 
     def _count_began(self, batch: Batch, own: int, asks: list[float], gots: list[float]) -> None:
@@ -215,16 +216,15 @@ class PoolRecord:
             self.past.count("asked", [asked])
             self.past.count("answered", [at])
             self.feed.add(at, self.name, "CheckoutFailed", True, claim)  # noqa: FBT003
-            outcome = OUTCOMES.index(reason)
-            owner = claim[OWNER].ident
+            self.abroad.failed(claim)
+            outcome, owner = OUTCOMES.index(reason), claim[OWNER].ident
             host = self.trace.hosts[getattr(claim[CONNECTION], "host", None)]
             row = (asked, at - asked, 0.0, site.index, owner, 0, host, outcome)
             self.trace.extend(1, *([each] for each in row))
 
     def _feed_returned(self, batch: Batch, first_asked: float) -> None:
         """A few for display, and all that waited long or were lost."""
-        count = len(batch)
-        now = batch.ends[-1]
+        count, now = len(batch), batch.ends[-1]
         first = count
         if now >= self._feed_at:
             self._feed_at = now + _PAUSE

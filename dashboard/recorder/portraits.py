@@ -22,6 +22,7 @@ from ..model.claim import (
     quiet_for,
     request_of,
 )
+from ..model.origin import Owner
 from ..model.snapshot import CameBack, Checkout, Lost, StackFrame, Waiter
 from .comebacks import Comeback
 from .plain import call_site, owner, stack
@@ -29,6 +30,8 @@ from .sights import Sight
 
 #: From so many seconds on it is asked what an owner does.
 _LONG: Final = 1.0
+#: The same for who waits for its owner.
+_NOTICEABLE: Final = 0.25
 Stack = tuple[tuple[str, int, str, bool], ...]
 
 
@@ -85,6 +88,7 @@ class Portraits:
             wait_time=claim[GOT] - claim[ASKED],
             since=self._when(claim[GOT]),
             now=self._doing_now(claim),
+            awaited_by=_awaited_by(actor_of(claim), self._now - claim[GOT]),
             age=max(0.0, self._now - facts.born),
             uses=facts.uses,
             host=facts.host,
@@ -110,6 +114,7 @@ class Portraits:
             owner=owner(claim[OWNER]),
             request=request_of(claim),
             waited_for=max(0.0, self._now - claim[ASKED]),
+            awaited_by=_awaited_by(claim[OWNER], self._now - claim[ASKED]),
             since=self._when(claim[ASKED]),
             expected_hold=setting.expected_hold if setting is not None else None,
         )
@@ -146,6 +151,13 @@ class Portraits:
             ended_at=self._when(claim[RETURNED]),
             ended_ago=max(0.0, self._now - claim[RETURNED]),
         )
+
+
+def _awaited_by(live: LiveOwner, seconds: float) -> tuple[Owner, ...]:
+    """Looked for from so many seconds on; some microseconds."""
+    if seconds < _NOTICEABLE:
+        return ()
+    return tuple(map(owner, live.awaited_by()))
 
 
 def _held_for(checkout: Checkout) -> float:

@@ -53,19 +53,15 @@ class Camera:
     def take(self, record: PoolRecord, facts: Facts) -> PoolSnapshot:
         """The pool at this instant."""
         with still(record):
-            return self._take(record, facts)
+            taken = self._take(record, facts)
+        if taken.config:  # Else the pool is gone.
+            record.past.capacities.note(self.now, taken.size, taken.max)
+        return taken
 
     def _take(self, record: PoolRecord, facts: Facts) -> PoolSnapshot:
-        ledger = record.ledger
         sight = Sight(record, facts, self.now)
-        held, waiting = list(sight.held.values()), sight.waiting
-        connections = dict(ledger.connections)
-        taken = {claim[CONNECTION].slot for claim in held}
-        idle = sum(1 for number in connections if number not in taken)
-        size, most, idle_min = facts.limits()
-        count = len(held) + idle
-        own = _own_counts(record, facts)
         live = [claim for claim in sight.out if claim[SITE].index]
+        ledger = record.ledger
         return PoolSnapshot(
             name=record.name,
             library=facts.library,
@@ -74,40 +70,62 @@ class Camera:
             address=facts.address,
             config=facts.settings(),
             state=ledger.state,
-            size=size,
-            max=most,
-            idle_min=idle_min,
-            used=len(held),
-            idle=idle,
-            overflow=max(0, count - size) if size else 0,
-            count=count,
-            peak=max(ledger.peak, len(held)),
-            peak_at=None if ledger.peak_at is None else self.when(ledger.peak_at),
-            pending_requests=len(waiting),
-            oldest_wait=max(0.0, self.now - waiting[0][ASKED]) if waiting else None,
-            timeouts=record.failures["timeout"],
-            last_timeout=None if record.last_timeout is None else self.when(record.last_timeout),
-            failures=dict(record.failures),
-            checkouts=record.checkouts + len(live),
-            checkins=record.checkins,
-            created=ledger.created_count,
-            closed=ledger.closed_by.total(),
-            closed_by=dict(ledger.closed_by),
-            detached=ledger.detached_count,
-            lost=record.lost_count,
-            checkout_rate=self._rate(record, live),
             sees_statements=facts.sees_statements,
             since=self.when(record.since),
             at=self.when(self.now),
-            own_used=own[0] if own else None,
-            own_idle=own[1] if own else None,
             limited=tuple(facts.limited),
             unmatched=ledger.unmatched,
             probe_errors=ledger.errors,
             last_probe_error=ledger.last_error,
+            checkouts=record.checkouts + len(live),
+            checkout_rate=self._rate(record, live),
+            **self._levels(record, facts, sight),
+            **self._totals(record),
             **self._distributions(record, live),
             **self._claims(record, sight),
         )
+
+    def _levels(self, record: PoolRecord, facts: Facts, sight: Sight) -> dict[str, Any]:
+        """What is so at this instant, by our own count and by the library's."""
+        ledger, waiting = record.ledger, sight.waiting
+        held = list(sight.held.values())
+        taken = {claim[CONNECTION].slot for claim in held}
+        idle = sum(1 for number in dict(ledger.connections) if number not in taken)
+        size, most, idle_min = facts.limits()
+        count = len(held) + idle
+        own = _own_counts(record, facts)
+        if len(held) > ledger.peak:
+            ledger.reach(len(held))  # A caller was seen before it was counted.
+        return {
+            "size": size,
+            "max": most,
+            "idle_min": idle_min,
+            "used": len(held),
+            "idle": idle,
+            "overflow": max(0, count - size) if size else 0,
+            "count": count,
+            "peak": max(ledger.peak, len(held)),
+            "peak_at": None if ledger.peak_at is None else self.when(ledger.peak_at),
+            "pending_requests": len(waiting),
+            "oldest_wait": max(0.0, self.now - waiting[0][ASKED]) if waiting else None,
+            "own_used": own[0] if own else None,
+            "own_idle": own[1] if own else None,
+        }
+
+    def _totals(self, record: PoolRecord) -> dict[str, Any]:
+        """What happened since the watch began."""
+        ledger, last = record.ledger, record.last_timeout
+        return {
+            "timeouts": record.failures["timeout"],
+            "last_timeout": None if last is None else self.when(last),
+            "failures": dict(record.failures),
+            "checkins": record.checkins,
+            "created": ledger.created_count,
+            "closed": ledger.closed_by.total(),
+            "closed_by": dict(ledger.closed_by),
+            "detached": ledger.detached_count,
+            "lost": record.lost_count,
+        }
 
     def _distributions(self, record: PoolRecord, live: Iterable[Claim]) -> dict[str, Any]:
         past = record.past

@@ -27,7 +27,9 @@ from .comparing import Compared, compared, objects
 from .entered import FIELDS, Field, limit_of, query_of
 from .frame import Frame, element_id, frame_for
 from .rendering import error_page, render
+from .shapes import budget as as_json
 from .shapes import json_response, plain
+from .wanted import Wanted, outlook_of
 from .whatif import Outlook
 
 _PARTS: Final = {"": "advice.html", "list": "advice/list.html"}
@@ -52,13 +54,13 @@ class View:
         reading: Reading,
         frame: Frame,
         chosen: str,
-        size: str,
+        wanted: Wanted,
         question: str,
         server: ServerLimit,
         about: str = "",
         site: str = "",
     ) -> None:
-        """`chosen` is the pool whose sizes are predicted, `size` the one that is shown.
+        """`chosen` is the pool whose sizes are predicted, as `wanted`.
 
         `question` is one of `QUESTIONS`, empty for nothing but the size; `about` the one pool
         that advice is wanted of, empty for all; `site` the line that a question is about.
@@ -70,7 +72,7 @@ class View:
         self.chosen = chosen
         self._reading = reading
         self._frame = frame
-        self._size = size
+        self.wanted = wanted
         self._snapshot = reading.snapshot()
         self._pools = self._snapshot.pools
 
@@ -126,12 +128,12 @@ class View:
         pool = self._pools.get(self.chosen)
         if pool is None:
             return None
-        prediction = (
-            self._reading.what_else(self.chosen, self.question, site=self.site, server=self.server)
-            if self.question
-            else self._reading.whatif(self.chosen)
+        if not self.question:
+            return outlook_of(self._reading, pool, self.wanted)
+        prediction = self._reading.what_else(
+            self.chosen, self.question, site=self.site, server=self.server
         )
-        return None if prediction is None else Outlook(pool, prediction, self._size)
+        return None if prediction is None else Outlook(pool, prediction, self.wanted.size)
 
     @property
     def problem(self) -> str:
@@ -143,7 +145,7 @@ class View:
     @property
     def action(self) -> str:
         """The address that links of the card lead to."""
-        asked = {"question": self.question, "site": self.site}
+        asked = {"question": self.question, "site": self.site} | self.wanted.query
         return self._address(pool=self.chosen, **{k: v for k, v in asked.items() if v})
 
     @property
@@ -171,6 +173,7 @@ class View:
             "question": self.question,
             "about": self.about,
             "site": self.site,
+            **self.wanted.query,
         }
         return "?" + urlencode({name: value for name, value in kept.items() if value})
 
@@ -192,11 +195,7 @@ class View:
 
 def budgets(snapshot: Snapshot, entered: ServerLimit) -> tuple[budget.Budget, ...]:
     """For each server what was entered of it, else what it says of itself."""
-    limit, activity, pools = entered, snapshot.server, snapshot.pools.values()
-    if activity is not None:
-        ours = sum(pool.count for pool in pools if pool.backend == "PostgreSQL")
-        limit = limit.told_by(activity, min(ours, activity.used))
-    return budget.of(pools, limit)
+    return budget.of(snapshot.pools.values(), entered, snapshot.server)
 
 
 def routes(reading: Reading) -> list[Route]:
@@ -216,7 +215,7 @@ def routes(reading: Reading) -> list[Route]:
             entered = limit_of(request.query_params)
         except ValueError as error:
             raise HTTPException(400, f"{error}") from error
-        return [_budget(each) for each in budgets(reading.snapshot(), entered)]
+        return [as_json(each) for each in budgets(reading.snapshot(), entered)]
 
     def all_comparisons(_: Request) -> object:
         return objects(reading.comparisons())
@@ -232,33 +231,22 @@ def routes(reading: Reading) -> list[Route]:
     ]
 
 
-def _budget(found: budget.Budget) -> dict[str, object]:
-    return {
-        "server": found.server,
-        "wanted": found.wanted,
-        "usable": found.usable,
-        "left": found.left,
-        "sentence": found.sentence(),
-        "limit": found.limit,
-        "shares": found.shares,
-    }
-
-
 def _page(request: Request, reading: Reading) -> Response:
     part = request.query_params.get("part", "")
     template = _PARTS.get(part)
     if template is None:
         return error_page(request, 404, "No such part", f"This page has no part called {part!r}.")
     frame = frame_for(request, reading, "advice", reading.suspects())
-    chosen, size, question, about, site = (
-        request.query_params.get(name, "") for name in ("pool", "size", "question", "about", "site")
+    chosen, question, about, site = (
+        request.query_params.get(name, "") for name in ("pool", "question", "about", "site")
     )
     try:
         entered = limit_of(request.query_params)
     except ValueError as error:
         return error_page(request, 400, "That is no limit", f"{error}")
     try:
-        view = View(reading, frame, chosen, size, question, entered, about, site)
+        wanted = Wanted.read(request.query_params)
+        view = View(reading, frame, chosen, wanted, question, entered, about, site)
         return render(template, frame, view=view)
     except (DashboardError, ValueError) as error:
         return error_page(request, 400, "That cannot be predicted", f"{error}")

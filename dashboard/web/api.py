@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,7 +21,7 @@ from .aside import aside
 from .entered import limit_of
 from .frame import DEFAULT_RANGE, RANGES
 from .moment import moment_of
-from .past import then, with_holders
+from .past import as_of, then, with_holders
 from .shapes import json_response, plain, pool_detail, pool_row
 
 #: Steps of a history at most, columns of a heatmap, and the seconds that lanes go back.
@@ -30,6 +30,7 @@ COLUMNS: Final = 72
 LANES: Final = 60.0
 _NUMBERS: Final = 10**18
 #: What else `/api/whatif` replays with; a question changes one thing only.
+_N = TypeVar("_N", int, float)
 _CHANGES: Final = ("timeout", "hold", "limit_per_host")
 
 
@@ -81,6 +82,7 @@ class Api:
             return {}
         recent = self.reading.history(pool.name, BEFORE, round(BEFORE), at.timestamp())
         suspects = self.reading.suspects()
+        pool = as_of(self.reading, pool, at.timestamp())
         found = then(self.reading, pool, recent, at, suspects)
         return {"then": with_holders(found, self.reading, at, suspects).as_json(at)}
 
@@ -116,26 +118,20 @@ class Api:
         """Waits at other sizes: `?sizes=5,10&timeout=2&hold=.5`; or what `?question=` asks."""
         name = request.path_params["name"]
         try:
-            given = request.query_params.get("sizes")
-            sizes = None if given is None else [int(size) for size in given.split(",")]
-            timeout = request.query_params.get("timeout")
-            hold = float(request.query_params.get("hold", "1"))
-            per_host = request.query_params.get("limit_per_host")
-            question = request.query_params.get("question")
+            given = request.query_params
+            sizes = _sizes(given.get("sizes"))
+            timeout = _number("timeout", given.get("timeout"), float)
+            hold = _number("hold", given.get("hold"), float)
+            per_host = _number("limit_per_host", given.get("limit_per_host"), int, "a whole number")
+            question = given.get("question")
             if question is not None:
                 _only_a_question(request)
                 prediction = self._what_else(request, name, question, sizes)
             else:
-                prediction = self.reading.whatif(
-                    name,
-                    sizes,
-                    None if timeout is None else float(timeout),
-                    hold,
-                    None if per_host is None else int(per_host),
-                )
+                factor = 1.0 if hold is None else hold
+                prediction = self.reading.whatif(name, sizes, timeout, factor, per_host)
         except (ValueError, DashboardError) as error:
-            detail = f"sizes takes numbers such as 5,10; {', '.join(_CHANGES)} one each: {error}"
-            raise HTTPException(400, detail[:300]) from error
+            raise HTTPException(400, f"{error}"[:300]) from error
         if prediction is None:
             raise unknown_pool(self.reading, name)
         return json_response(plain(prediction))
@@ -189,6 +185,22 @@ class Api:
 def is_exhausted(pool: PoolSnapshot) -> bool:
     """Every slot is taken and someone waits."""
     return pool.max is not None and pool.used >= pool.max and pool.pending_requests > 0
+
+
+def _sizes(given: str | None) -> list[int] | None:
+    try:
+        return None if given is None else [int(size) for size in given.split(",")]
+    except ValueError as error:
+        raise ValueError(f"sizes takes whole numbers such as 5,10, not {given!r}") from error
+
+
+def _number(
+    name: str, given: str | None, kind: Callable[[str], _N], what: str = "a number"
+) -> _N | None:
+    try:
+        return None if given is None else kind(given)
+    except ValueError as error:
+        raise ValueError(f"{name} takes {what}, not {given!r}") from error
 
 
 def _only_a_question(request: Request) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -35,14 +35,16 @@ class Series:
     area: str
     last: str
     texts: tuple[str, ...]
+    values: Values = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A grid line: `at` in pixels from the top, or in per cent from the left."""
+    """A grid line at a `value`: `at` in pixels from the top, or in per cent from the left."""
 
     at: float
     label: str
+    value: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,24 @@ class Plot:
     marks: tuple[Line, ...]
     start: float
     step: float
+    unit: str
+    most: int | None = None
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     @property
-    def texts(self) -> list[tuple[str, tuple[str, ...]]]:
-        """What the cursor says at each step, series by series."""
-        return [(each.label, each.texts) for each in self.series]
+    def data(self) -> dict[str, object]:
+        """The numbers, for the script: it names them at the cursor, and draws them anew."""
+        span = self.step * self.width
+        return {
+            "start": round(self.start, 3),
+            "step": self.step,
+            "unit": self.unit,
+            "series": [(s.label, s.kind, [_short(v) for v in s.values]) for s in self.series],
+            "most": self.most,
+            "across": [(mark.value, mark.label) for mark in self.across],
+            "bounds": self.bounds,
+            "marks": [(round(self.start + m.at / 100 * span, 1), m.text) for m in self.marks],
+        }
 
     @property
     def moments(self) -> tuple[float, ...]:
@@ -80,10 +95,14 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where a value stands, 0 above and 100 below, and its grid lines."""
+    """Where a value stands, 0 above and 100 below, and its grid lines.
+
+    `bounds` are the lowest and the highest value.
+    """
 
     place: Callable[[float], float]
     marks: tuple[Mark, ...]
+    bounds: tuple[float, float] = (0.0, 1.0)
 
 
 def connections(history: History, pool: PoolSnapshot, zone: tzinfo | None) -> Plot | None:
@@ -100,7 +119,8 @@ def connections(history: History, pool: PoolSnapshot, zone: tzinfo | None) -> Pl
         series.append(draw("overflow", "over", over, scale, fmt.count, fill_to=base, drawn=used))
     sentence = f"Between {min(used):,} and {max(used):,} connections in use"
     limit = scale.place(pool.max) if pool.max is not None else None
-    return _plot("connections", sentence, history, tuple(series), scale, limit, zone)
+    plot = _plot("connections", sentence, history, tuple(series), scale, limit, zone)
+    return replace(plot, most=pool.max)
 
 
 def waits(history: History, zone: tzinfo | None, name: str = "wait") -> Plot | None:
@@ -143,8 +163,10 @@ def linear(top: float) -> Scale:
     def place(value: float) -> float:
         return 100 - value / ceiling * 100
 
-    marks = [_mark(place(n * step), fmt.count(n * step)) for n in range(int(top // step) + 1)]
-    return Scale(place, tuple(marks))
+    marks = [
+        _mark(place(n * step), fmt.count(n * step), n * step) for n in range(int(top // step) + 1)
+    ]
+    return Scale(place, tuple(marks), (0.0, ceiling))
 
 
 def logarithmic(values: Sequence[float]) -> Scale:
@@ -157,8 +179,8 @@ def logarithmic(values: Sequence[float]) -> Scale:
         return 100 - decades * 100
 
     powers = range(low, high + 1)
-    marks = [_mark(place(10.0**power), decade(10.0**power)) for power in powers]
-    return Scale(place, tuple(marks))
+    marks = [_mark(place(10.0**power), decade(10.0**power), 10.0**power) for power in powers]
+    return Scale(place, tuple(marks), (10.0**low, 10.0**high))
 
 
 def decade(value: float) -> str:
@@ -168,8 +190,13 @@ def decade(value: float) -> str:
     return f"{value:g} s"
 
 
-def _mark(place: float, label: str) -> Mark:
-    return Mark(round(_PLOT_TOP + place / 100 * _PLOT_HEIGHT, 1), label)
+def _short(value: float | None) -> float | None:
+    """As many digits as a text of it can show."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def _mark(place: float, label: str, value: float) -> Mark:
+    return Mark(round(_PLOT_TOP + place / 100 * _PLOT_HEIGHT, 1), label, value)
 
 
 def draw(
@@ -187,7 +214,8 @@ def draw(
     line = _path(shown, scale)
     area = _area(shown, scale, fill_to) if kind in _FILLED else ""
     last = next((text(value) for value in reversed(values) if value is not None), fmt.NOTHING)
-    return Series(label, kind, line, area, last, tuple(text(value) for value in values))
+    texts = tuple(text(value) for value in values)
+    return Series(label, kind, line, area, last, texts, tuple(values))
 
 
 def _path(values: Values, scale: Scale) -> str:
@@ -199,6 +227,8 @@ def _path(values: Values, scale: Scale) -> str:
             pen_is_up = True
             continue
         parts.append(f"{'M' if pen_is_up else 'L'}{number} {scale.place(value):.1f}")
+        is_alone = pen_is_up and (number + 1 == len(values) or values[number + 1] is None)
+        parts.extend(["h0"] * is_alone)  # A dot, if the line's ends are round.
         pen_is_up = False
     return "".join(parts)
 
@@ -244,6 +274,8 @@ def _plot(
         marks=lines(history.marks, ends[0].timestamp(), ends[-1].timestamp(), zone),
         start=ends[0].timestamp(),
         step=history.step,
+        unit="duration" if scale.bounds[0] > 0 else "count",
+        bounds=scale.bounds,
     )
 
 

@@ -31,6 +31,7 @@ from .lanes import Chart, chart
 from .options import Option, options_of
 from .overview import place_of
 from .past import Past
+from .wanted import Wanted, outlook_of
 from .whatif import Outlook
 
 #: More rows than these are counted, not listed, unless all are asked for.
@@ -64,17 +65,17 @@ class Detail:
         frame: Frame,
         pool: PoolSnapshot,
         suspects: Sequence[Suspect],
+        wanted: Wanted,
         *,
         lists_all: bool = False,
         predicts: bool = False,
-        wanted_size: str = "",
     ) -> None:
         """`suspects` are all of the process; `lists_all` shows every holder.
 
-        `predicts` replays other sizes, of which `wanted_size` is the one shown.
+        `predicts` replays other sizes, as `wanted`.
         """
         self.lists_all = lists_all
-        self.predicts, self.wanted_size = predicts, wanted_size
+        self.predicts, self.wanted = predicts, wanted
         self.reading = reading
         self.frame = frame
         self.pool = pool
@@ -193,10 +194,7 @@ class Detail:
     @cached_property
     def outlook(self) -> Outlook | None:
         """What other sizes would have answered; None when nobody asked."""
-        if not self.predicts:
-            return None
-        prediction = self.reading.whatif(self.pool.name)
-        return None if prediction is None else Outlook(self.pool, prediction, self.wanted_size)
+        return outlook_of(self.reading, self.pool, self.wanted) if self.predicts else None
 
     @property
     def advice_count(self) -> int:

@@ -285,7 +285,7 @@ def spark(history: History, pool: PoolSnapshot) -> Spark | None:
         limit=_height(size, top) if size else None,
         ticks=_ticks(history.pending, step),
         marks=tuple(round(each.at * 1.2, 1) for each in lines(history.marks, *ends, None)),
-        sentence=f"In use between {min(used):,} and {max(used):,}, {used[-1]:,} at the end",
+        sentence=f"In use: from {min(used):,} to {max(used):,}, {used[-1]:,} at the end",
     )
 
 

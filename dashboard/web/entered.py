@@ -22,9 +22,13 @@ FIELDS: Final = (
     Field("max_connections", "of the server", "SHOW max_connections", "max_connections"),
     Field("workers", "Worker processes", "each has pools of its own"),
     Field("pooler", "of PgBouncer", "if one lies between", "default_pool_size"),
-    Field("deadline", "Deadline of the callers", "how long they wait for an answer", "", True),  # noqa: FBT003
-    Field("longest_life", "Longest life", "server or proxy end older connections", "", True),  # noqa: FBT003
-    Field("longest_idle", "Longest idle time", "firewall or load balancer forget it", "", True),  # noqa: FBT003
+    Field(
+        "deadline", "Deadline of the callers", "how long they wait for an answer", is_seconds=True
+    ),
+    Field("longest_life", "Longest life", "server or proxy end older connections", is_seconds=True),
+    Field(
+        "longest_idle", "Longest idle time", "firewall or load balancer forget it", is_seconds=True
+    ),
 )
 
 

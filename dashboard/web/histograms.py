@@ -50,13 +50,18 @@ def histogram(distribution: Distribution) -> Histogram | None:
     )
     ranks = [(f"p{q}", distribution.percentile(q)) for q in (50, 95, 99)]
     return Histogram(
-        sentence=f"{distribution.count:,} values, half of them below {_text(ranks[0][1])}",
+        sentence=_sentence(distribution.count, _text(ranks[0][1])),
         bars=bars,
         marks=marks,
         points=(*((name, _text(v)) for name, v in ranks), ("longest", _text(distribution.longest))),
         lines=tuple((name, _along(value, low, high)) for name, value in ranks if value),
         count=distribution.count,
     )
+
+
+def _sentence(count: int, middle: str) -> str:
+    half = "half of them below " if count > 1 else ""
+    return f"{fmt.plural(count, 'value')}, {half}{middle}"
 
 
 def _edge(place: int) -> str:

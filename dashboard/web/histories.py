@@ -10,7 +10,7 @@ from typing import Final
 from ..model.history import History
 
 _BARS: Final = 60
-_OTHERS: Final = frozenset({"start", "step", "marks"})
+_OTHERS: Final = frozenset({"start", "step", "marks", "capacities"})
 _SERIES: Final = tuple(each.name for each in fields(History) if each.name not in _OTHERS)
 
 

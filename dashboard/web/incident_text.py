@@ -5,9 +5,10 @@ from typing import Final
 
 from ..analysis.incidents import short
 from ..analysis.loops import sentence
-from ..model.findings import Incident, Suspect
+from ..model.findings import Incident
 from ..model.ports import Reading
 from ..model.snapshot import Checkout, PoolSnapshot, StackFrame, Waiter
+from . import suspect_text
 from .feed import rows as event_rows
 from .format import clock
 from .markdown import code, table
@@ -39,7 +40,7 @@ def render(incident: Incident, reading: Reading, link: str) -> str:
         *_holders(pool.open, pool.used),
         *_stacks(pool.open),
         *_waiters(pool.waiting, pool.pending_requests),
-        *_suspects(incident.suspects),
+        *suspect_text.lines(incident.suspects, "##", short),
         *_settings(pool),
         *_events(incident, reading),
     ]
@@ -128,19 +129,6 @@ def _waiters(waiters: Sequence[Waiter], pending: int) -> Iterator[str]:
     ]
     yield from (f"## Who waited ({pending:,})", "", *table(columns, cells))
     yield from _more(pending, len(cells))
-
-
-def _suspects(suspects: Sequence[Suspect]) -> Iterator[str]:
-    if not suspects:
-        return
-    yield from (f"## Leak suspects ({len(suspects):,})", "")
-    for each in suspects[:_MOST_ROWS]:
-        yield (
-            f"- **{each.verdict.replace('_', ' ')}**, {each.certainty}: {code(each.call_site)} "
-            f"held for {short(each.held_for)} by {code(each.owner)}"
-        )
-        yield from (f"  - {code(evidence)}" for evidence in each.evidence)
-    yield ""
 
 
 def _settings(pool: PoolSnapshot) -> Iterator[str]:

@@ -92,9 +92,10 @@ def chart(
     kinds = [[_kind(lane, bar, size, wanted) for bar in lane.bars] for lane in rows]
     bottom = (tops[-1] + PITCH if tops else 0.0) + 6
     count = sum(bar.count for lane in rows for bar in lane.bars)
-    slots = max(seen.used, pool.max or 0)
+    unlisted = max(0, max(seen.used, pool.max or 0) - len(rows))
+    drawn = _drawn(kinds, count, f" in the {len(rows):,} busiest slots" if unlisted else "")
     return Chart(
-        sentence=_sentence(seen, pool, kinds, count, moment),
+        sentence=_sentence(seen, pool, drawn, moment),
         height=bottom + _WAIT_HEIGHT,
         paths=_paths(seen, rows, tops, kinds),
         tracks="".join(f"M0 {top + PITCH / 2:g}H{WIDTH}" for top in tops),
@@ -106,7 +107,7 @@ def chart(
         down=_down(seen.seconds, moment),
         table=_table(seen, rows, kinds),
         count=count,
-        unlisted=max(0, slots - len(rows)),
+        unlisted=unlisted,
         marks=lines(seen.marks, seen.start, seen.start + seen.seconds, zone),
         data=_data(seen, rows, tops),
     )
@@ -241,18 +242,19 @@ def _table(
     return tuple(sorted(found, key=lambda row: -row.bar.hold)[:_TABLE_ROWS])
 
 
-def _sentence(
-    seen: Lanes, pool: PoolSnapshot, kinds: Sequence[Sequence[str]], count: int, moment: str
-) -> str:
-    of = f" of {pool.max:,}" if pool.max is not None else ""
-    parts = [f"{seen.used:,}{of} slots held, {fmt.plural(count, 'checkout')}"]
+def _drawn(kinds: Sequence[Sequence[str]], count: int, where: str) -> str:
+    """What is in the picture: of a large pool not every slot is."""
     suspected = sum(kind == "bad" for named in kinds for kind in named)
-    if suspected:
-        parts.append(f"{suspected:,} suspected of leaking")
+    leaks = f", {suspected:,} suspected of leaking" if suspected else ""
+    return f"{fmt.plural(count, 'checkout')}{where}{leaks}"
+
+
+def _sentence(seen: Lanes, pool: PoolSnapshot, drawn: str, moment: str) -> str:
+    of = f" of {pool.max:,}" if pool.max is not None else ""
     most = max(seen.waiting, default=0)
-    parts.append(f"up to {fmt.plural(most, 'caller')} waiting at once" if most else "nobody waited")
+    waited = f"up to {fmt.plural(most, 'caller')} waiting at once" if most else "nobody waited"
     when = f"{seen.seconds:g} s until {moment}" if moment else f"The last {seen.seconds:g} s"
-    return f"{when}: {', '.join(parts)}"
+    return f"{when}: {seen.used:,}{of} slots held, {waited}, {drawn}"
 
 
 def _data(seen: Lanes, rows: Sequence[Lane], tops: Sequence[float]) -> dict[str, object]:

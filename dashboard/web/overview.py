@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -22,12 +22,14 @@ from .frame import Frame
 from .heatmap import Heatmap, heatmap, seen_since
 from .histories import bars, known, merge, thin
 from .marks import Line, lines
-from .past import Then, near, then, with_holders
+from .past import Then, as_of, near, then, with_holders
 
 _SPARK_POINTS = 60
 _PLOT_POINTS = 180
 _COLUMNS = 72
 _EVENTS = 16
+#: More are not read at a glance.
+_FINDINGS = 3
 #: Waits from this many seconds on are orange in the heatmap, as everywhere on the pages.
 WAIT_TARGET = 0.1
 
@@ -65,6 +67,10 @@ class Overview:
         self.frame = frame
         self.suspects = suspects
         self.snapshot: Snapshot = reading.snapshot()
+        if frame.is_frozen:
+            pools = self.snapshot.pools.items()
+            as_were = {name: as_of(reading, pool, frame.until) for name, pool in pools}
+            self.snapshot = replace(self.snapshot, pools=as_were)
 
     @cached_property
     def headline(self) -> str:
@@ -73,9 +79,10 @@ class Overview:
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """At most three; who waits for a blocked loop is told with the loop."""
+        """As many as fit; who waits for a blocked loop is told with the loop."""
         blocked = self._waiting_for_loops
-        found = findings(self.snapshot, self.suspects, 3 + len(blocked))
+        room = _FINDINGS - len(self.late)
+        found = findings(self.snapshot, self.suspects, room + len(blocked))
         own = [each for each in found if each.pool not in blocked or each.section == "suspects"]
         told = [
             explained(
@@ -85,10 +92,10 @@ class Overview:
                 self.suspects,
                 self.incidents.get(each.pool),
             )
-            for each in own[:3]
+            for each in own[:room]
         ]
         named = {each.pool for each in told}
-        others = first_aid.elsewhere(self.snapshot.pools, 3 - len(told))
+        others = first_aid.elsewhere(self.snapshot.pools, room - len(told))
         return (*told, *(each for each in others if each.pool not in named))
 
     @property
@@ -97,9 +104,17 @@ class Overview:
         return {name for loop in self.snapshot.loops if loop.is_blocked for name in loop.pools}
 
     @cached_property
-    def blocked(self) -> list[tuple[str, str, str]]:
-        """Event loops that are blocked or just were: level, sentence, what it does to the pools."""
-        return [self._of_loop(loop) for loop in self.snapshot.loops[:2]]
+    def late(self) -> list[LoopLag]:
+        """The event loop that is blocked, or was for longest: it explains the others."""
+        loops = self.snapshot.loops
+        return sorted(loops, key=lambda loop: (not loop.is_blocked, -loop.lag))[:1]
+
+    @cached_property
+    def worst_first(self) -> list[Finding | tuple[str, str, str]]:
+        """Findings, and of a loop its level, sentence and what it does to the pools."""
+        told: list[Finding | tuple[str, str, str]] = [*map(self._of_loop, self.late)]
+        told += self.findings
+        return sorted(told, key=lambda each: level_of(each) != "bad")
 
     def _of_loop(self, loop: LoopLag) -> tuple[str, str, str]:
         if loop.is_blocked:
@@ -114,10 +129,11 @@ class Overview:
 
     @cached_property
     def past(self) -> list[Brief]:
-        """Those of pools that are not among the findings, at most two."""
+        """Those of pools that are not among the findings, as far as there is room."""
         named = {finding.pool for finding in self.findings}
         others = [brief for pool, brief in self.incidents.items() if pool not in named]
-        return sorted(others, key=lambda brief: brief.at, reverse=True)[:2]
+        room = min(2, _FINDINGS - len(self.late) - len(self.findings))
+        return sorted(others, key=lambda brief: brief.at, reverse=True)[:room]
 
     @cached_property
     def changes(self) -> list[Advice]:
@@ -262,6 +278,11 @@ class Overview:
     def incidents_then(self) -> list[Brief]:
         """Those of the range that ends at the moment."""
         return near(self.reading.briefs(), self._at, self.frame.seconds)
+
+
+def level_of(told: Finding | tuple[str, str, str]) -> str:
+    """`bad` or `wait`."""
+    return told.level if isinstance(told, Finding) else told[0]
 
 
 def place_of(pool: PoolSnapshot) -> str:

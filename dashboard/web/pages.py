@@ -21,7 +21,9 @@ from .feed import WORDS, Filter, recent
 from .frame import Frame, frame_for
 from .moment import text_of
 from .overview import Overview
+from .past import as_of
 from .rendering import error_page, render, render_text
+from .wanted import Wanted
 
 __all__ = ["error_page", "routes"]
 
@@ -30,6 +32,7 @@ Handler = Callable[[Request, Reading], Response]
 _OVERVIEW: Final = {
     "": "overview.html",
     "findings": "overview/findings.html",
+    "timeouts": "overview/timeouts.html",
     "table": "overview/table.html",
     "trend": "overview/trend.html",
     "rates": "overview/rates.html",
@@ -37,8 +40,10 @@ _OVERVIEW: Final = {
 }
 _POOL: Final = {
     "": "pool.html",
+    "figures": "pool/figures.html",
     "now": "pool/now.html",
     "aid": "pool/aid.html",
+    "incident": "pool/incident.html",
     "lanes": "pool/lanes.html",
     "trend": "pool/trend.html",
     "evidence": "pool/evidence.md",
@@ -123,15 +128,20 @@ def _pool(request: Request, reading: Reading) -> Response:
         if request.query_params.get("part"):
             return error_page(request, 404, "No such pool", f"{name} is not watched any more.")
         return render("missing.html", frame, 404, name=name, names=names)
+    pool = as_of(reading, pool, frame.until)
     query = request.query_params
+    try:
+        wanted = Wanted.read(query)
+    except ValueError as error:
+        return error_page(request, 400, "That cannot be predicted", f"{error}")
     view = Detail(
         reading,
         frame,
         pool,
         suspects,
+        wanted,
         lists_all=query.get("holders") == "all",
         predicts=query.get("part") == "whatif" or "predict" in query,
-        wanted_size=query.get("size", ""),
     )
     template = _of(template, frame)
     if template.endswith(".md"):

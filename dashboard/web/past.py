@@ -76,7 +76,7 @@ class Then:
     @property
     def within(self) -> str:
         """What the figures of the moment cover, in words."""
-        return "in that second" if self.step < BEFORE else "in that minute"
+        return "that second" if self.step < BEFORE else "that minute"
 
     def as_json(self, at: datetime) -> dict[str, object]:
         """What the API says of the moment; times and counts as on the page."""
@@ -86,6 +86,7 @@ class Then:
             "level": self.status.level,
             "sentence": self.status.sentence,
             "used": self.used,
+            "max": self.pool.max,
             "waiting": self.waiting,
             "timeouts": self.timeouts,
             "wait_p99": self.wait_p99,
@@ -129,6 +130,14 @@ def then(
     period = reading.period(pool.name, until - BEFORE, until)
     drawn = spark(thin(history, _POINTS), pool)
     return Then(pool, former, period, drawn, fine.step, fine.timeouts[-1])
+
+
+def as_of(reading: Reading, pool: PoolSnapshot, until: float | None) -> PoolSnapshot:
+    """With the capacity that it had at a moment of the past, if that is known."""
+    if until is None:
+        return pool
+    seen = reading.history(pool.name, BEFORE, 1, until).capacities
+    return replace(pool, size=seen[-1].size, max=seen[-1].max) if seen else pool
 
 
 def _ago(fine: History) -> float | None:

@@ -13,15 +13,14 @@ from ..analysis.status import headline, status_of
 from ..model.distribution import Distribution
 from ..model.findings import Advice, Brief, Suspect
 from ..model.ports import Reading
-from ..model.snapshot import CallSiteStats, Checkout, PoolSnapshot, Snapshot, StackFrame, Waiter
-from . import comparing
+from ..model.snapshot import CallSiteStats, Checkout, PoolSnapshot, Snapshot, Waiter
+from . import comparing, suspect_text
 from .aside import aside
 from .format import count, duration, percent, rate
 from .markdown import code, table
 from .shapes import settings
 
 _MOST_ROWS: Final = 30
-_MOST_FRAMES: Final = 12
 _MOST_INCIDENTS: Final = 10
 _OURSELVES: Final = "pool-dashboard"
 
@@ -140,7 +139,7 @@ def _pool(pool: PoolSnapshot, suspects: Sequence[Suspect]) -> Iterator[str]:
     yield from (code(status_of(pool, suspects).sentence), "")
     yield from _figures(pool)
     yield from _settings(pool)
-    yield from _suspects(suspects)
+    yield from suspect_text.lines(suspects, "###", _time, has_stacks=True)
     yield from _holders(pool.open)
     yield from _waiters(pool.waiting)
     yield from _sites(pool.call_sites)
@@ -173,26 +172,6 @@ def _settings(pool: PoolSnapshot) -> Iterator[str]:
     rows = [(code(name), code(value)) for name, value in settings(pool.config).items()]
     if rows:
         yield from ("### Settings", "", *table(("option", "value"), rows))
-
-
-def _suspects(suspects: Sequence[Suspect]) -> Iterator[str]:
-    if not suspects:
-        return
-    yield from (f"### Leak suspects ({len(suspects):,})", "")
-    for suspect in suspects[:_MOST_ROWS]:
-        yield (
-            f"- **{suspect.verdict}**, {suspect.certainty}: {code(suspect.call_site)} held for "
-            f"{_time(suspect.held_for)} by {code(suspect.owner)}{_request(suspect)}{_end(suspect)}"
-        )
-        yield from (f"  - {code(sentence)}" for sentence in suspect.evidence)
-        yield from _stack(suspect.stack)
-    yield from (*_more(suspects), "")
-
-
-def _stack(stack: Sequence[StackFrame]) -> Iterator[str]:
-    own = [frame for frame in stack if not frame.is_library]
-    for frame in own[:_MOST_FRAMES]:
-        yield f"  - at {code(f'{frame.file}:{frame.line} {frame.function}')}"
 
 
 def _holders(checkouts: Sequence[Checkout]) -> Iterator[str]:
@@ -261,15 +240,6 @@ def _overhead(snapshot: Snapshot) -> Iterator[str]:
 def _more(rows: Sequence[object]) -> Iterator[str]:
     if len(rows) > _MOST_ROWS:
         yield from (f"and {len(rows) - _MOST_ROWS:,} more", "")
-
-
-def _request(suspect: Suspect) -> str:
-    return f" in {code(suspect.request)}" if suspect.request else ""
-
-
-def _end(suspect: Suspect) -> str:
-    ended = suspect.ended_at
-    return f", ended {code(ended.isoformat(timespec='seconds'))}" if ended else ""
 
 
 def _spread(values: Distribution) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
+from ..analysis.budget import Budget
 from ..model.distribution import Distribution
 from ..model.snapshot import PoolSnapshot, Source
 
@@ -44,6 +45,19 @@ def plain(value: object, depth: int = 0) -> object:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return _composite(value, depth + 1)
+
+
+def budget(found: Budget) -> dict[str, object]:
+    """What pools may open at one server, and what it has for them."""
+    return {
+        "server": found.server,
+        "wanted": found.wanted,
+        "usable": found.usable,
+        "left": found.left,
+        "sentence": found.sentence(),
+        "limit": found.limit,
+        "shares": found.shares,
+    }
 
 
 def _composite(value: object, depth: int) -> object:

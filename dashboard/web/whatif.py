@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+from urllib.parse import parse_qsl
 
 from ..model.snapshot import PoolSnapshot
 from ..model.whatif import Prediction, Row, Thumb
@@ -72,11 +73,52 @@ class Choice:
 class Outlook:
     """The prediction of one pool."""
 
-    def __init__(self, pool: PoolSnapshot, prediction: Prediction, wanted: str = "") -> None:
-        """`wanted` is the size that the address names."""
+    def __init__(
+        self,
+        pool: PoolSnapshot,
+        prediction: Prediction,
+        wanted: str = "",
+        as_it_is: Prediction | None = None,
+    ) -> None:
+        """`wanted` is the size that the address names.
+
+        `as_it_is` are the present settings, where `prediction` is of another limit to each host.
+        """
         self.pool = pool
         self.prediction = prediction
         self._wanted = wanted
+        self._as_it_is = as_it_is
+
+    @cached_property
+    def limit_per_host(self) -> int | None:
+        """That of the prediction, 0 for none; None where it may not be chosen.
+
+        A pool of another library has none, without hosts it is not replayed, and a question
+        changes one thing only.
+        """
+        if self.prediction.answer or self.pool.library != "aiohttp":
+            return None
+        found = (row.limit_per_host for row in self.prediction.rows)
+        return next((each for each in found if each is not None), None)
+
+    @property
+    def own_limit_per_host(self) -> int:
+        """The pool's own, 0 for none."""
+        return _own_limit(self.pool)
+
+    @cached_property
+    def as_it_is(self) -> str:
+        """What the present settings give, where something else is shown."""
+        rows = () if self._as_it_is is None else self._as_it_is.rows
+        if not rows or rows[0].limit_per_host == self.limit_per_host:
+            return ""
+        return self._choice(rows[0], 0.0).sentence
+
+    def kept(self, action: str) -> list[tuple[str, str]]:
+        """What a form about the limit carries along: all of the address but the limit."""
+        others = ("limit_per_host", "size")
+        asked = [pair for pair in parse_qsl(action.removeprefix("?")) if pair[0] not in others]
+        return [*asked, ("size", f"{self.choices[self.chosen].row.size}")]
 
     @property
     def thumbs(self) -> Sequence[Thumb]:
@@ -96,7 +138,8 @@ class Outlook:
         for place, choice in enumerate(self.choices):
             if str(choice.row.size) == self._wanted:
                 return place
-        present = [place for place, choice in enumerate(self.choices) if choice.is_present]
+        sizes = enumerate(row.size for row in self.prediction.rows)
+        present = [place for place, size in sizes if size == self.pool.size]
         return present[0] if present else len(self.choices) // 2
 
     def _choice(self, row: Row, at: float) -> Choice:
@@ -112,15 +155,16 @@ class Outlook:
             range=_range(row),
             timeouts=fmt.NOTHING if row.timeouts is None else timeouts,
             idle=fmt.percent(row.idle_share),
-            sentence=_sentence(row, timeouts),
-            setting=_setting(self.pool.library, row),
-            is_present=row.size == self.pool.size,
+            sentence=_sentence(row, timeouts, _to_each(row, self.own_limit_per_host)),
+            setting=_setting(self.pool, row),
+            is_present=row.size == self.pool.size
+            and row.limit_per_host in {None, self.own_limit_per_host},
         )
 
     @property
-    def data(self) -> list[tuple[float, str, str]]:
-        """For the slider: place, sentence and setting of every size."""
-        return [(each.at, each.sentence, each.setting) for each in self.choices]
+    def data(self) -> list[tuple[float, str, str, int]]:
+        """For the slider: place, sentence and setting of every size, and the size."""
+        return [(each.at, each.sentence, each.setting, each.row.size) for each in self.choices]
 
     @cached_property
     def waits(self) -> Curve | None:
@@ -205,24 +249,40 @@ def _area(stretch: Sequence[tuple[int, float, float]], scale: Scale) -> str:
     return f"M{' L'.join([*upper, *lower])} Z"
 
 
-def _sentence(row: Row, timeouts: str) -> str:
+def _sentence(row: Row, timeouts: str, to_each: str) -> str:
     size = fmt.plural(row.size, "connection")
     more = f" and {row.overflow} overflow" if row.overflow > 0 else ""
+    what = f"{size}{more}{to_each}"
     if row.p95 is None:
         within = f" p95 between {_range(row)}," if row.range is not None else ""
-        return f"{size}{more}:{within} grade {row.grade}, {_GRADES[row.grade]}. {row.note}".strip()
+        return f"{what}:{within} grade {row.grade}, {_GRADES[row.grade]}. {row.note}".strip()
     gone = "nobody times out" if timeouts == "none" else f"{timeouts} time out"
     spread = f" ({_range(row)})" if row.range is not None else ""
     idle = (
         "" if row.idle_share is None else f", slots idle {fmt.percent(row.idle_share)} of the time"
     )
     return (
-        f"{size}{more}: 95 of 100 callers wait up to {fmt.duration(row.p95)}{spread}, "
+        f"{what}: 95 of 100 callers wait up to {fmt.duration(row.p95)}{spread}, "
         f"{gone}{idle}. Grade {row.grade}: {_GRADES[row.grade]}. {row.note}"
     ).strip()
 
 
-def _setting(library: str, row: Row) -> str:
-    size, overflow = _OPTIONS.get(library, ("size", ""))
+def _own_limit(pool: PoolSnapshot) -> int:
+    given = pool.config.get("limit_per_host")
+    return given if isinstance(given, int) else 0
+
+
+def _to_each(row: Row, own: int) -> str:
+    """Said where there is a limit to each host, or where the pool's own is taken away."""
+    if row.limit_per_host:
+        return f", at most {row.limit_per_host:,} to each host"
+    return ", no limit to each host" if row.limit_per_host == 0 and own else ""
+
+
+def _setting(pool: PoolSnapshot, row: Row) -> str:
+    size, overflow = _OPTIONS.get(pool.library, ("size", ""))
     more = f", {overflow}={row.overflow}" if overflow and row.overflow >= 0 else ""
+    each = row.limit_per_host
+    if each is not None and (each or _own_limit(pool)):
+        more += f", limit_per_host={each}"
     return f"{size}={row.size}{more}"

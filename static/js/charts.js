@@ -2,34 +2,76 @@
 import { count } from "./format.js";
 import * as lanes from "./lanes.js";
 import { answer } from "./say.js";
+import { chartOf, isZoomed, nearest, overTimes, viewOf, wasDragged } from "./stretch.js";
+import * as stretch from "./stretch.js";
 import * as tip from "./tip.js";
 
+/** From the first to the second of a double click at the most. */
+const DOUBLE = 300;
 let read = new WeakMap();
+/** What kind of chart is pointed at, and where: a value of its axis, or a cell. */
 let shown = null;
+let pointed = null;
+let frozen = 0;
 
-/** What an attribute of an element says, parsed once for each swap. */
-function dataOf(element, name) {
-  const known = read.get(element) ?? {};
-  if (!(name in known)) known[name] = JSON.parse(element.dataset[name]);
-  read.set(element, known);
-  return known[name];
+/** What an attribute of a heatmap says, parsed once for each swap. */
+function heatOf(heat) {
+  if (!read.has(heat)) read.set(heat, JSON.parse(heat.dataset.heat));
+  return read.get(heat);
+}
+
+/** uPlot is loaded where there is a chart over time; the system's own colours reach no canvas. */
+const forced = matchMedia("(forced-colors: active)");
+let plots = null;
+let isAsked = false;
+
+async function load() {
+  if (isAsked || forced.matches || !overTimes().length) return;
+  isAsked = true;
+  try {
+    const module = await import("./plots.js");
+    await module.start();
+    plots = module;
+  } catch (error) {
+    console.warn(error);
+  }
+}
+
+/** What the stream says of all pools at a moment: lines of counts go on. */
+export function extend(pools, at) {
+  plots?.extend(pools, at);
 }
 
 export function hide() {
   tip.hide();
   lanes.leave();
   shown = null;
+  pointed = null;
   for (const line of document.querySelectorAll(".cursor:not([hidden])")) {
     line.hidden = true;
     tell(line.closest(".plot"), null);
   }
 }
 
-/** After a swap the attributes are new. */
+/** After a swap the attributes are new; what was pointed at is found again by its time. */
 export function forget() {
   read = new WeakMap();
   lanes.forget();
-  if (shown && shown !== "lanes") hide();
+  stretch.forget();
+  if (shown === "heat") stay();
+  load();
+}
+
+/** The same cell of the same time, or none if it has left the heatmap. */
+function stay() {
+  const { chart, time, row, x, y } = pointed;
+  const column = chart.isConnected ? heatOf(chart).times.indexOf(time) : -1;
+  if (column < 0 || column >= heatOf(chart).counts.length) {
+    hide();
+    return;
+  }
+  if (keyed.chart === chart) keyed.across = column;
+  atCell(chart, column, row, x, y);
 }
 
 function shareOf(field, event) {
@@ -41,28 +83,59 @@ function shareOf(field, event) {
 /** The legend of a chart names the values at the cursor, without one the last. */
 function tell(plot, step) {
   const legend = plot.previousElementSibling;
-  if (!plot.dataset.start || !legend?.matches(".legend")) return;
+  const { axis, series } = chartOf(plot);
+  if (axis !== "time" || !legend?.matches(".legend")) return;
   const figures = legend.querySelectorAll("b");
-  dataOf(plot, "series").forEach(([, texts], place) => {
-    figures[place].textContent = texts.at(step ?? -1) ?? "";
+  series.forEach(({ values, say }, place) => {
+    figures[place].textContent = say(step ?? values.findLastIndex((value) => value !== null));
   });
   legend.classList.toggle("is-then", step !== null);
 }
 
-/** What a chart over time or over sizes says at a step; charts of one axis move together. */
-function atStep(plot, step, x, y) {
-  const times = dataOf(plot, "times");
-  const last = times.length - 1;
-  for (const line of document.querySelectorAll(".plot .cursor")) {
-    const other = line.closest(".plot");
-    if (other.dataset.axis !== plot.dataset.axis) continue;
-    line.hidden = false;
-    line.style.left = `${(step / last) * 100}%`;
-    tell(other, step);
+/** The cursor of one chart, if what is pointed at lies within it. */
+function place(plot) {
+  const line = plot.querySelector(".cursor");
+  const chart = chartOf(plot);
+  const [from, to] = viewOf(plot);
+  const share = (pointed.at - from) / (to - from);
+  line.hidden = !(share >= 0 && share <= 1);
+  if (!line.hidden) line.style.left = `${share * 100}%`;
+  tell(plot, line.hidden ? null : nearest(chart, pointed.at));
+  return line.hidden ? null : share;
+}
+
+/** What a chart over time or over sizes says; cursors of one axis move together. */
+function draw() {
+  const { plot, x, y } = pointed;
+  const chart = chartOf(plot);
+  const share = place(plot);
+  for (const other of document.querySelectorAll(".plot")) {
+    if (other !== plot && chartOf(other).axis === chart.axis) place(other);
   }
-  const lines = [times[step], ...dataOf(plot, "series").map(([label, texts]) => `${label} ${texts[step]}`)];
-  tip.show([...lines, plot.dataset.start ? `${x === null ? "Enter" : "Click"} to freeze this moment` : ""], x ?? placeOf(plot, step / last), y);
+  if (share === null) {
+    hide();
+    return [];
+  }
+  const step = nearest(chart, pointed.at);
+  const lines = [chart.say(step), ...chart.series.map(({ label, say }) => `${label} ${say(step)}`)];
+  const hint = chart.axis === "time" ? `${x === null ? "Enter" : "Click"} to freeze this moment` : "";
+  tip.show([...lines, hint], x ?? placeOf(plot, share), y);
   return lines;
+}
+
+/** After a swap, a zoom or the next second: the cursor stays at its time. */
+function redraw() {
+  if (shown === "plot") {
+    if (pointed.plot.isConnected) draw();
+    else hide();
+  } else {
+    overTimes().forEach((plot) => tell(plot, null));
+  }
+}
+
+function atStep(plot, at, x, y) {
+  pointed = { plot, at, x, y };
+  return draw();
 }
 
 /** How many pixels from the left of the window a share of a chart's field is. */
@@ -71,32 +144,40 @@ function placeOf(chart, share) {
   return place.left + place.width * share;
 }
 
+/** The time, or size, of the value that is nearest to the pointer. */
+function under(plot, event) {
+  const [from, to] = viewOf(plot);
+  const chart = chartOf(plot);
+  const at = chart.xs[nearest(chart, from + shareOf(plot.querySelector(".field"), event)[0] * (to - from))];
+  return Math.min(to, Math.max(from, at));
+}
+
 function overPlot(field, event) {
   const plot = field.parentElement;
-  const last = dataOf(plot, "times").length - 1;
-  atStep(plot, Math.round(shareOf(field, event)[0] * last), event.clientX, event.clientY);
+  atStep(plot, under(plot, event), event.clientX, event.clientY);
 }
 
-/** A click on a chart over time goes to that moment. */
+/** A click on a chart over time goes to that moment, unless it is the first of two that reset a zoom. */
 function freeze(event) {
-  const plot = event.target.closest?.(".plot[data-start] .field")?.parentElement;
-  if (!plot) return;
-  const last = dataOf(plot, "times").length - 1;
-  goTo(plot, Math.round(shareOf(plot.querySelector(".field"), event)[0] * last));
+  clearTimeout(frozen);
+  const plot = event.target.closest?.(".plot[data-chart] .field")?.parentElement;
+  if (!plot || wasDragged() || event.detail > 1) return;
+  const at = under(plot, event);
+  if (isZoomed()) frozen = setTimeout(() => goTo(at), DOUBLE);
+  else goTo(at);
 }
 
-function goTo(plot, place) {
-  const { start, step } = plot.dataset;
+function goTo(at) {
   const url = new URL(location.href);
-  const at = Math.round(Number(start) + place * Number(step));
-  url.searchParams.set("at", new Date(at * 1000).toISOString().replace(".000", ""));
+  url.searchParams.set("at", new Date(Math.round(at) * 1000).toISOString().replace(".000", ""));
   url.hash = "";
   location.assign(url.href.replaceAll("%3A", ":"));
 }
 
 /** What a heatmap says of one cell. */
 function atCell(heat, column, row, x, y) {
-  const { times, edges, counts } = dataOf(heat, "heat");
+  const { times, edges, counts } = heatOf(heat);
+  pointed = { chart: heat, time: times[column], row, x, y };
   const cells = counts[column];
   let found = 0;
   let all = 0;
@@ -115,7 +196,7 @@ function atCell(heat, column, row, x, y) {
 
 function overHeat(field, event) {
   const heat = field.parentElement;
-  const { edges, counts } = dataOf(heat, "heat");
+  const { edges, counts } = heatOf(heat);
   const [across, down] = shareOf(field, event);
   const column = Math.min(counts.length - 1, Math.floor(across * counts.length));
   const row = Math.min(edges.length - 2, Math.floor((1 - down) * (edges.length - 1)));
@@ -134,21 +215,38 @@ function press(event) {
   const chart = event.target.matches?.(".plot .field, .heat .field") ? event.target.parentElement : null;
   if (!chart || event.altKey || event.ctrlKey || event.metaKey) return;
   const isHeat = chart.classList.contains("heat");
-  if (event.key === "Enter" && shown && chart === keyed.chart && chart.dataset.start) goTo(chart, keyed.across);
+  if (event.key === "Enter" && pointed?.plot === chart && chartOf(chart).axis === "time") goTo(pointed.at);
   if (event.key === "Escape") hide();
   if (!(event.key in ACROSS) && !(isHeat && event.key in UP)) return;
   event.preventDefault();
-  const data = isHeat ? dataOf(chart, "heat") : null;
-  const last = (isHeat ? data.counts : dataOf(chart, "times")).length - 1;
-  if (keyed.chart === chart) {
-    keyed.across = within(keyed.across + (ACROSS[event.key] ?? 0), last);
-    keyed.up = isHeat ? within(keyed.up + (UP[event.key] ?? 0), data.edges.length - 2) : 0;
-  } else {
-    keyed = { chart, across: event.key === "Home" ? 0 : last, up: isHeat ? fullest(data, last) : 0 };
-  }
-  shown = chart.classList[0];
   const y = event.target.getBoundingClientRect().top + 20;
-  answer((isHeat ? atCell(chart, keyed.across, keyed.up, null, y) : atStep(chart, keyed.across, null, y)).join(", "));
+  const lines = isHeat ? alongHeat(chart, event.key, y) : alongPlot(chart, event.key, y);
+  shown = chart.classList[0];
+  keyed.chart = chart;
+  answer(lines.join(", "));
+}
+
+function alongHeat(heat, key, y) {
+  const data = heatOf(heat);
+  const last = data.counts.length - 1;
+  if (keyed.chart === heat) {
+    keyed.across = within(keyed.across + (ACROSS[key] ?? 0), last);
+    keyed.up = within(keyed.up + (UP[key] ?? 0), data.edges.length - 2);
+  } else {
+    keyed = { chart: heat, across: key === "Home" ? 0 : last, up: fullest(data, last) };
+  }
+  return atCell(heat, keyed.across, keyed.up, null, y);
+}
+
+/** The first key goes to the newest value, the next to its neighbours; not out of what is shown. */
+function alongPlot(plot, key, y) {
+  const chart = chartOf(plot);
+  const [from, to] = viewOf(plot);
+  const first = chart.xs.findIndex((at) => at >= from);
+  const last = chart.xs.findLastIndex((at) => at <= to);
+  const isGoing = keyed.chart === plot && pointed?.plot === plot;
+  const begin = isGoing ? nearest(chart, pointed.at) + ACROSS[key] : key === "Home" ? first : last;
+  return atStep(plot, chart.xs[Math.max(first, Math.min(last, begin))], null, y);
 }
 
 /** The row of a column that counts most. */
@@ -176,6 +274,9 @@ function point(event) {
 
 export function start() {
   lanes.start();
+  load();
+  forced.addEventListener("change", load);
+  stretch.follow(redraw);
   document.addEventListener("pointermove", point, { passive: true });
   document.addEventListener("click", freeze);
   document.addEventListener("keydown", press);

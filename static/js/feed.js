@@ -119,7 +119,7 @@ function writeRow(row, event, columns) {
     if (target.textContent !== text) target.textContent = text;
     if (column === "time") target.dateTime = new Date(event.at * 1000).toISOString();
     if (column === "event") cell.className = `e-event ${event.kind}`;
-    if (column === "pool") cell.title = text;
+    if (["event", "pool", "owner"].includes(column)) cell.title = text;
     if (column === "site") link(target, event);
     if (column === "site") cell.title = [event.call_site, event.owner, event.request, reasonOf(event)].filter(Boolean).join(", ");
   });

@@ -9,6 +9,8 @@ const NEAR = 200;
 /** A pointer that has rested for so long is not about to click. */
 const REST = 6000;
 const asked = new WeakMap();
+/** What the clock asked for: an answer that finds somebody reading does not come in. */
+const polite = new WeakSet();
 let moved = -REST;
 let keyed = -REST;
 
@@ -33,6 +35,12 @@ function isRead(part) {
   return selection && !selection.isCollapsed && part.contains(selection.anchorNode);
 }
 
+/** What it says has changed: it is fetched as soon as nobody reads it. */
+export function hasten(id) {
+  const part = document.getElementById(id);
+  if (part) asked.set(part, -Infinity);
+}
+
 export function fetchPart(part) {
   asked.set(part, performance.now());
   part.dispatchEvent(new Event("refresh"));
@@ -45,7 +53,9 @@ export function refresh() {
     const every = Number(part.dataset.every) * 1000;
     if (!asked.has(part)) asked.set(part, "soon" in part.dataset ? now - every : now);
     const isDue = now - asked.get(part) >= every;
-    if (isDue && isNear(part) && !isRead(part)) fetchPart(part);
+    if (!isDue || !isNear(part) || isRead(part)) continue;
+    polite.add(part);
+    fetchPart(part);
   }
 }
 
@@ -89,6 +99,11 @@ function keepOld(part, tasks) {
 function beforeSwap(event) {
   const { ctx, tasks } = event.detail;
   const isPart = ctx.sourceElement.matches?.("[data-every]");
+  if (polite.delete(ctx.sourceElement) && isRead(ctx.sourceElement)) {
+    asked.set(ctx.sourceElement, -Infinity);
+    event.preventDefault();
+    return;
+  }
   if (ctx.response.status >= 400 && !ctx.select) {
     if (isPart || !ctx.text.includes('class="failed"')) event.preventDefault();
     if (isPart) keepOld(ctx.sourceElement, tasks);
@@ -98,10 +113,12 @@ function beforeSwap(event) {
   if (!ctx.sourceElement.matches?.("a")) tasks.forEach((task) => task.fragment && keepOrder(task.fragment));
 }
 
-function afterSwap() {
+/** What is pointed at stays pointed at, unless its own part was swapped. */
+function afterSwap({ detail: { ctx } }) {
   rows.index();
   feed.index();
-  charts.forget();
+  if (ctx.target.matches("#main, #trend") || ctx.target.querySelector(".plot, .heat")) charts.forget();
+  else if (ctx.target.querySelector(".lanes")) lanes.forget();
 }
 
 /** An address names only what it filters. */
@@ -133,6 +150,7 @@ export function start() {
     const part = retry?.closest("[data-every]");
     if (!part) return;
     event.preventDefault();
+    polite.delete(part);
     fetchPart(part);
   });
 }

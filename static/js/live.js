@@ -1,4 +1,5 @@
 // Live, paused or stale: the pill, the note above the page, and when a batch is written.
+import * as charts from "./charts.js";
 import * as feed from "./feed.js";
 import { spoken } from "./format.js";
 import * as fragments from "./fragments.js";
@@ -28,12 +29,14 @@ let spokenHeadline = "";
 function paint() {
   if (!latest) return;
   const needsTable = rows.write([...pools.values()], latest);
+  charts.extend([...pools.values()], latest.at);
   if (needsTable) fragments.refreshTable();
   feed.add(kept.splice(0), false);
   if (latest.headline && latest.headline !== spokenHeadline) {
     if (spokenHeadline) say(latest.headline);
     spokenHeadline = latest.headline;
     const name = document.title.split(", ").at(-1);
+    fragments.hasten("findings");
     if (rows.isOverview()) document.title = `${latest.headline}, ${name}`;
   }
 }

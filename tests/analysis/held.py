@@ -96,7 +96,9 @@ def left(quiet: float, connection: int = 1, ended: float = 12.0, **changes: Any)
     return held(quiet, connection, owner=owner, owner_ended_for=ended, **changes)
 
 
-def waiter(owner: int, waited_for: float = 4.0, site: CallSite = AUDIT) -> Waiter:
+def waiter(
+    owner: int, waited_for: float = 4.0, site: CallSite = AUDIT, *awaited_by: Owner
+) -> Waiter:
     """A place in the queue."""
     return Waiter(
         call_site=site,
@@ -104,6 +106,7 @@ def waiter(owner: int, waited_for: float = 4.0, site: CallSite = AUDIT) -> Waite
         request=None,
         waited_for=waited_for,
         since=AT - timedelta(seconds=waited_for),
+        awaited_by=awaited_by,
     )
 
 

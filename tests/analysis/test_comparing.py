@@ -56,6 +56,17 @@ def test_source_of_a_prediction_is_named() -> None:
     )
 
 
+def test_time_to_connect_is_replayed_and_a_function_is_not() -> None:
+    http = (Changed("connect", 2.0, None), Changed("limit_per_host", 4, 8))
+    told = sentences(replace(comparison(0.031), changed=http))[1]
+    assert "with connect 2.0 -> not set, limit_per_host 4 -> 8. Grade B." in told
+    asyncpg = (Changed("connect", "asyncpg.connect", "shop.db.connect"),)
+    told = sentences(replace(comparison(0.031), changed=asyncpg))[1]
+    assert told.endswith(
+        "with the same settings. Grade B. connect changed too; the replay knows nothing of it."
+    )
+
+
 def test_other_load_explains_a_miss() -> None:
     busier = comparison(0.3, checkouts=1300, use_time=times(0.02, count=100))
     assert sentences(busier)[2:] == (

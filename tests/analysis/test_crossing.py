@@ -15,8 +15,8 @@ def test_holder_that_waits_for_another_pool() -> None:
     )
     assert (found.held_for, found.quiet_for, found.other_for) == (4.1, 4.0, 3.9)
     assert found.sentence == (
-        "task request-1 holds a connection of orders (shop/orders.py:88), quiet for 4 s, and waits "
-        "for one of bank (shop/audit.py:20) since 3.9 s"
+        "task request-1 holds a connection of orders (shop/orders.py:88), quiet for 4 s, and has "
+        "waited for one of bank (shop/audit.py:20) for 3.9 s"
     )
 
 
@@ -26,7 +26,7 @@ def test_holder_of_two_pools() -> None:
     assert (found.holds, found.holds_too, found.waits) == ("orders", "bank", "")
     assert found.sentence == (
         "task request-1 holds a connection of orders (shop/orders.py:88), quiet for 2.5 s, and "
-        "works with one of bank (shop/audit.py:20) for 2 s"
+        "has worked with one of bank (shop/audit.py:20) for 2 s"
     )
 
 
@@ -41,3 +41,16 @@ def test_owners_of_their_own_do_not_cross() -> None:
     bank = pool(held(1.0, 5), name="bank", waiting=(waiter(6, 3.9),))
     assert crossing.find({"orders": pool(held(4.0, 1)), "bank": bank}) == ()
     assert crossing.find({"orders": pool(held(4.0, 1), waiting=(waiter(1),))}) == ()
+
+
+def test_children_cross_for_who_waits_for_them() -> None:
+    bank = pool(
+        held(0.0, 7, held_for=2.0, owner=task(8), call_site=AUDIT, awaited_by=(task(1),)),
+        name="bank",
+        waiting=(waiter(9, 3.0, AUDIT, task(1)), waiter(10, 3.9, AUDIT, task(1))),
+    )
+    found = crossing.find({"orders": pool(held(4.0, 1, held_for=4.1)), "bank": bank})
+    assert [(each.owner.name, each.waits, each.holds_too, each.other_for) for each in found] == [
+        ("request-1", "", "bank", 2.0),
+        ("request-1", "bank", "", 3.9),
+    ]

@@ -32,7 +32,7 @@ def test_everybody_in_it_is_a_suspect() -> None:
     assert said(found) == [("deadlocked", "probable")] * 2
     assert [each.call_site for each in found] == [ORDERS, ORDERS]
     assert found[0].evidence[1] == (
-        "task request-1 holds it and waits for another at shop/audit.py:20, since 4 s"
+        "task request-1 holds it and has waited for another at shop/audit.py:20 for 4 s"
     )
     assert found[0].evidence[2] == (
         "2 callers that want 2 each at once need 3 connections (2 × (2 - 1) + 1), or one that is "
@@ -117,7 +117,14 @@ def test_two_knots_are_told_apart() -> None:
     )
     knots = deadlock.find({"orders": stuck(), "reports": other})
     assert [knot.pools for knot in knots] == [("orders",), ("reports",)]
-    assert knots[1].sentence.startswith("The only connection of reports is held by callers")
+    assert knots[1].sentence == (
+        "The only connection of reports is held by a caller that waits for another one: "
+        "shop/orders.py:88 holds while shop/audit.py:20 waits."
+    )
+    assert deadlock.advice(knots[1]) == (
+        "1 caller that wants 2 at once needs 2 connections (1 × (2 - 1) + 1), or one that is "
+        "handed on."
+    )
 
 
 def test_deadlocked_is_the_status() -> None:
@@ -132,3 +139,36 @@ def test_deadlocked_is_the_status() -> None:
     assert headline(shown, found) == "The pool needs attention"
     (finding,) = findings(shown, found)
     assert (finding.claim, finding.section) == ("orders is deadlocked.", "suspects")
+
+
+def test_who_waits_for_its_children_is_tied_by_them() -> None:
+    children = (waiter(8, 4.0, AUDIT, task(1)), waiter(9, 4.0, AUDIT, task(7), task(2)))
+    (knot,) = deadlock.find({"orders": pool(held(4.0, 1), held(4.0, 2), max=2, waiting=children)})
+    assert [tie.owner.name for tie in knot.ties] == ["request-1", "request-2"]
+    assert (knot.owners, knot.floor) == (2, 3)
+
+
+def test_worker_that_forgets_on_one_line_may_leak() -> None:
+    """Three of one owner and one line, and it asks for one more: nested, or never returned."""
+    mine = [
+        held(9.0 - number, number, owner=task(1), beside=tuple({1, 2, 3} - {number}))
+        for number in (1, 2, 3)
+    ]
+    found = find(snapshot(pool(*mine, max=3, waiting=(waiter(1, 4.0, ORDERS),))))
+    assert said(found) == [("deadlocked", "probable")] * 3
+    assert found[0].evidence[3] == (
+        "all 3 were taken at shop/orders.py:88: if each should have been returned before the next, "
+        "they are leaked"
+    )
+
+
+def test_floor_is_safe_for_every_line_together() -> None:
+    """Five that nest twice and one that nests three times may meet."""
+    nestings = (
+        Nesting(outer=ORDERS, inner=AUDIT, count=5, depth=2, owners=5),
+        Nesting(outer=AUDIT, inner=AUDIT, count=1, depth=3, owners=1),
+    )
+    floor = deadlock.floor_of(nestings)
+    assert (floor.owners, floor.depth, floor.slots) == (5, 3, 11)
+    assert str(floor) == "5 x (3 - 1) + 1 = 11"
+    assert deadlock.floor_of(()).slots == 1

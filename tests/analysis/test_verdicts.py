@@ -72,7 +72,7 @@ def test_owner_that_waits_for_another_pool() -> None:
     assert said(found) == [("held_elsewhere", "probable")]
     assert found[0].evidence[0] == (
         "task request-1 holds a connection of orders (shop/orders.py:88), quiet for 32 s, and "
-        "waits for one of bank (shop/audit.py:20) since 31 s"
+        "has waited for one of bank (shop/audit.py:20) for 31 s"
     )
 
 

@@ -1,10 +1,10 @@
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from math import inf, isfinite
 
 import pytest
 
-from dashboard.analysis.demand import gather, rows_of
+from dashboard.analysis.demand import rows_of
 from dashboard.analysis.imputing import imputations
 from dashboard.analysis.sizing import candidates, depth, staffing
 from dashboard.analysis.whatif import predict
@@ -36,7 +36,7 @@ def test_empty_trace_says_what_it_collects() -> None:
 def test_nothing_is_said_below_a_minute() -> None:
     prediction = predict(recorded(*bursty(4000, 1), size=8), [8])
     assert prediction.rows == ()
-    assert prediction.banner[0].startswith("Collecting: 4,000 of 1,000 checkouts")
+    assert prediction.banner[0] == "Collecting: 25 of 60 seconds."
 
 
 def test_few_checkouts_give_counts_only() -> None:
@@ -92,15 +92,7 @@ def test_timed_out_requests_stay_in_the_demand() -> None:
     truth = sum(recorded(*traffic, size=9, timeout=0.1).outcome)
     kept = predict(demand, [9]).rows[0]
     dropped = [i for i, what in enumerate(demand.outcome) if what == 0]
-    naive = replace(
-        demand,
-        asked=[demand.asked[i] for i in dropped],
-        wait=[demand.wait[i] for i in dropped],
-        hold=[demand.hold[i] for i in dropped],
-        outcome=[0] * len(dropped),
-        site=[1] * len(dropped),
-        owner=[0] * len(dropped),
-    )
+    naive = demand.picked(lambda column: [column[i] for i in dropped])
     assert share > 0.1
     assert kept.timeouts == pytest.approx(truth, rel=0.15)
     assert predict(naive, [9]).rows[0].timeouts == pytest.approx(0, abs=0.1 * truth)
@@ -260,28 +252,6 @@ def test_depth_grows_with_checkouts_and_bursts() -> None:
 
 def test_staffing_is_the_load_and_twice_its_root() -> None:
     assert [staffing(load) for load in (0.0, 1.0, 13.0, 100.0)] == [1, 3, 21, 120]
-
-
-@dataclass
-class Recorded:
-    """A row as the recorder gives it."""
-
-    asked: float
-    wait: float
-    hold: float | None
-    site: int
-    owner: int
-    outcome: str
-
-
-def test_gather_reads_the_recorders_rows() -> None:
-    rows = [Recorded(3.0, 0.5, 1.0, 7, 9, "returned"), Recorded(2.0, 1.0, None, 7, 8, "timeout")]
-    demand = gather(rows, size=5, overflow=2, timeout=1.0)
-    assert list(demand.asked) == [3.0, 2.0]
-    assert list(demand.hold) == [1.0, 0.0]
-    assert list(demand.outcome) == [0, 1]
-    assert (demand.duration, demand.capacity) == (2.5, 7)
-    assert gather([], size=5).duration == 0.0
 
 
 def test_prediction_is_explained_in_the_traces_own_figures() -> None:

@@ -7,7 +7,7 @@ from dashboard.analysis import slowdown
 from dashboard.analysis.demand import rows_of
 from dashboard.analysis.whatif import predict
 from dashboard.model.whatif import Change
-from tests.analysis.traces import bursty, closed, p95_at, poisson, recorded, saturating
+from tests.analysis.traces import bursty, closed, p95_at, poisson, recorded, saturating, sharing
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,27 @@ def test_flat_server_opens_the_gate() -> None:
     found = slowdown.judge(rows_of(recorded(*bursty(20_000, 1), size=12)), 12)
     assert found.verdict == "flat"
     assert found.ratio == pytest.approx(1.0, abs=0.1)
+
+
+def test_range_ends_with_the_patience_of_callers() -> None:
+    row = predict(recorded(*bursty(12_000, 1), size=6, timeout=0.1), [6]).rows[0]
+    assert row.p95 == 0.1
+    assert row.range is not None
+    assert row.range[1] == 0.1
+
+
+@pytest.mark.parametrize(("cores", "verdict"), [(10, "saturating"), (100, "flat")])
+def test_steady_traffic_is_told_by_its_tails(cores: int, verdict: str) -> None:
+    """Eight are out on average: quartiles of six and ten lie too close."""
+    demand = sharing(*poisson(12_000, 400, 0.02, 1), size=60, cores=cores)
+    assert slowdown.judge(rows_of(demand), 60).verdict == verdict
+
+
+def test_steady_traffic_keeps_to_erlangs_formula() -> None:
+    """M/M/5 with 80 % busy, recorded at a pool where nobody waited."""
+    row = predict(recorded(*poisson(100_000, 200, 0.02, 2), size=60), [5]).rows[0]
+    assert row.grade in {"A", "B"}
+    assert row.p95 == pytest.approx(0.0481, rel=0.05)
 
 
 def test_pool_that_is_always_full_gives_a_range_only() -> None:

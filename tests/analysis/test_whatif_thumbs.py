@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.analysis.littles_law import rules_of_thumb
+from dashboard.analysis.demand import rows_of
+from dashboard.analysis.littles_law import busiest_second, rules_of_thumb
 from dashboard.model.whatif import Demand, Held
 from tests.analysis.traces import poisson, recorded
 
@@ -82,6 +83,13 @@ def test_busiest_seconds_count_long_holds_once() -> None:
     demand = recorded([float(n) for n in range(100)], [0.5] * 99 + [0.5], size=5)
     long = replace(demand, open=(Held(10.0, 0.0, 80.0, 1),))
     assert rules_of_thumb(long)[0].text.endswith("1.5 in the busiest seconds.")
+
+
+def test_nobody_came_back_yet() -> None:
+    demand = recorded([0.0, 20.0], [0.0, 0.0], size=1)
+    nobody = replace(demand, outcome=[1, 1], open=(Held(0.0, 0.0, 30.0, 1),))
+    assert busiest_second(rows_of(nobody)) == 1.0
+    assert rules_of_thumb(nobody) == ()
 
 
 def test_no_hold_gives_no_rule() -> None:

@@ -161,8 +161,13 @@ def p95_at(demand: Demand) -> float:
 
 
 def saturating(count: int, size: int, cores: int, seed: int) -> Demand:
-    """Bursts for a pool whose server has so many cores: event by event, nothing clever."""
-    arrivals, work = bursty(count, seed, low=60, high=250)
+    """Bursts for a pool whose server has so many cores."""
+    return sharing(*bursty(count, seed, low=60, high=250), size, cores)
+
+
+def sharing(arrivals: Sequence[float], work: Sequence[float], size: int, cores: int) -> Demand:
+    """So many seconds of work for a server of so many cores: event by event, nothing clever."""
+    count = len(arrivals)
     left: dict[int, float] = {}
     starts, ends = [0.0] * count, [0.0] * count
     queue: list[int] = []

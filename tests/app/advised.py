@@ -43,7 +43,7 @@ def hold(engine: Engine, count: int, seconds: float = 0.0) -> None:
 
     def one() -> None:
         with engine.connect():
-            together.wait(5)
+            together.wait(60)
             time.sleep(seconds)
 
     if count == 1:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from dashboard import Dashboard
 
-from .given import sqlite
+from .given import Clock, sqlite
 
 Dash = Callable[..., Dashboard]
 MakeEngine = Callable[..., Engine]
@@ -55,6 +55,14 @@ def make_dash() -> Iterator[Dash]:
 
 
 @pytest.fixture
-def dash(make_dash: Dash) -> Dashboard:
-    """One without options."""
+def clock() -> Clock:
+    """Stands until the test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def dash(make_dash: Dash, request: pytest.FixtureRequest) -> Dashboard:
+    """One without options; on the test's clock where it has one."""
+    if "clock" in request.fixturenames:
+        return make_dash(clock=request.getfixturevalue("clock"))
     return make_dash()

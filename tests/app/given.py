@@ -9,6 +9,9 @@ import httpx
 from sqlalchemy import Engine, QueuePool, create_engine
 from starlette.types import ASGIApp
 
+from dashboard import Dashboard
+from dashboard.model.snapshot import PoolSnapshot
+
 TOKEN = "Zq3vT0mXb7YpL1sNcE5dUu9KwRfGhJ2a"
 
 
@@ -35,7 +38,12 @@ def sqlite(**options: Any) -> Engine:
     )
 
 
-def eventually(condition: Callable[[], object], within: float = 5.0) -> None:
+def orders(dash: Dashboard) -> PoolSnapshot:
+    """The pool of that name, as a snapshot shows it."""
+    return dash.snapshot().pools["orders"]
+
+
+def eventually(condition: Callable[[], object], within: float = 30.0) -> None:
     """Polls until it holds."""
     deadline = time.monotonic() + within
     while not condition():
@@ -43,7 +51,7 @@ def eventually(condition: Callable[[], object], within: float = 5.0) -> None:
         time.sleep(0.002)
 
 
-async def soon(condition: Callable[[], object], within: float = 5.0) -> None:
+async def soon(condition: Callable[[], object], within: float = 30.0) -> None:
     """Lets the loop go on until it holds."""
     deadline = time.monotonic() + within
     while not condition():

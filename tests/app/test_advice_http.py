@@ -14,6 +14,7 @@ from dashboard import Dashboard
 
 from .advised import Leaping, advised, spoken
 from .conftest import Dash
+from .given import Clock
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 
@@ -67,7 +68,9 @@ async def test_host_at_its_limit_is_told(dash: Dashboard, limit: int, *, is_told
 
     async with served(slow) as url, session_of(dash, limit_per_host=limit) as session:
         asking = [asyncio.create_task(read(session, url)) for _ in range(6)]
-        async with asyncio.timeout(5):
+        await asyncio.sleep(0)
+        assert _callers(dash) == (0, 6)  # A look at those who are connecting hides nothing later.
+        async with asyncio.timeout(30):
             used = min(limit, 6)
             while _callers(dash) != (used, 6 - used):  # noqa: ASYNC110 -- the pool tells nobody
                 await asyncio.sleep(0.005)
@@ -101,13 +104,13 @@ async def post(session: aiohttp.ClientSession, url: str) -> None:
 
 @pytest.mark.parametrize(("force_close", "is_told"), [(False, True), (True, False)])
 async def test_keepalive_beyond_the_servers_is_told(
-    dash: Dashboard, *, force_close: bool, is_told: bool
+    dash: Dashboard, clock: Clock, *, force_close: bool, is_told: bool
 ) -> None:
     server = await asyncio.start_server(impatient, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     async with session_of(dash, force_close=force_close) as session:
         await read(session, url)
-        await asyncio.sleep(0.15)  # It lies idle for longer than it will be used.
+        clock.advance(0.15)  # It lies idle for longer than it will be used.
         if is_told:
             with pytest.raises(aiohttp.ClientConnectionError):
                 await post(session, url)

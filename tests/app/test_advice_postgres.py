@@ -19,6 +19,7 @@ from dashboard.model.limits import ServerLimit
 
 from .advised import Leaping, advised, spoken
 from .conftest import Dash
+from .given import Clock, soon
 
 if TYPE_CHECKING:
     from dashboard.demo.postgres import Postgres
@@ -44,8 +45,10 @@ async def backend_of(engine: AsyncEngine) -> int:
 async def kill(postgres: "Postgres", pid: int) -> None:
     """As a restart or a firewall does, while nobody looks."""
     other = await asyncpg.connect(postgres.url)
-    await other.execute("SELECT pg_terminate_backend($1, 1000)", pid)
+    assert await other.fetchval("SELECT pg_terminate_backend($1, 30000)", pid)
     await other.close()
+    for _ in range(10):  # The end is there; the driver reads it in the loop's next turns.
+        await asyncio.sleep(0)
 
 
 async def ask(engine: AsyncEngine) -> None:
@@ -53,11 +56,13 @@ async def ask(engine: AsyncEngine) -> None:
         await connection.execute(text("SELECT 1"))
 
 
-async def test_connection_that_died_idle_is_told(dash: Dashboard, postgres: "Postgres") -> None:
+async def test_connection_that_died_idle_is_told(
+    dash: Dashboard, postgres: "Postgres", clock: Clock
+) -> None:
     async with opened(postgres) as engine:
         dash.watch(engine, name="orders")
         await kill(postgres, await backend_of(engine))
-        await asyncio.sleep(0.2)  # It lies idle for longer than it will be used.
+        clock.advance(0.2)  # It lies idle for longer than it will be used.
         with pytest.raises(DBAPIError):
             await ask(engine)
         advice = advised(dash, "R20")
@@ -79,11 +84,13 @@ async def test_disposed_engine_is_no_second_pool(dash: Dashboard, postgres: "Pos
         assert advised(dash, "R16") is None
 
 
-async def test_ping_leaves_nothing_to_advise(dash: Dashboard, postgres: "Postgres") -> None:
+async def test_ping_leaves_nothing_to_advise(
+    dash: Dashboard, postgres: "Postgres", clock: Clock
+) -> None:
     async with opened(postgres, pool_pre_ping=True) as engine:
         dash.watch(engine, name="orders")
         await kill(postgres, await backend_of(engine))
-        await asyncio.sleep(0.2)
+        clock.advance(0.2)
         await ask(engine)
         assert dash.advice() == []
 
@@ -135,13 +142,28 @@ async def test_limit_that_the_server_told_is_used(dash: Dashboard, postgres: "Po
             backends={each: Backend(pid=each, state="idle") for each in (pid, 1, 2)},
             max_connections=60,
             reserved=3,
+            pools=frozenset({"orders"}),
+            ours=1,
         )
         told = replace(dash.snapshot(), server=activity)
         advisor = dash._reader._advisor
         (advice,) = [each for each in advisor.advise(told, []) if each.rule == "R06"]
         assert "max_connections 60 - 3 reserved - 2 of other clients = 55." in advice.evidence
-        elsewhere = replace(told, server=replace(activity, backends={}))
+        elsewhere = replace(told, server=replace(activity, pools=frozenset()))
         assert [each.rule for each in advisor.advise(elsewhere, [])] == []
+
+
+async def test_server_is_asked_for_idle_pools_too(postgres: "Postgres") -> None:
+    dash = Dashboard(backends=postgres.url)
+    async with pooled(postgres) as busy, pooled(postgres, min_size=0, max_size=70) as idle:
+        dash.watch(busy, name="busy")
+        dash.watch(idle, name="idle")
+        await soon(lambda: advised(dash, "R06"))
+        advice = advised(dash, "R06")
+        dash.stop()
+    assert advice is not None
+    assert (advice.pool, advice.severity) == ("idle", "critical")
+    assert advice.evidence[0] == "2 + 70 = 72."
 
 
 @asynccontextmanager

@@ -38,7 +38,7 @@ def remember(record: PoolRecord, demand: Demand) -> None:
         [1] * count,
         [0] * count,
         [1] * count,
-        [0] * count,
+        [demand.host[i] if demand.host else 0 for i in order],
         [demand.outcome[i] for i in order],
     ]
     record.trace.extend(count, *columns)

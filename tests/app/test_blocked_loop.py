@@ -109,7 +109,7 @@ async def test_blocked_loop_is_called_so(
     said: list[tuple[float, str]] = []
 
     def watcher() -> None:
-        begun.wait(5)
+        begun.wait(60)
         dash.snapshot()
         clock.advance(6)
         by = dash.snapshot().pools["orders"].blocked_by
@@ -119,7 +119,7 @@ async def test_blocked_loop_is_called_so(
 
     def export_year() -> None:
         begun.set()
-        release.wait(10)
+        release.wait(60)
 
     thread = threading.Thread(target=watcher)
     thread.start()

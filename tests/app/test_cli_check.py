@@ -157,15 +157,17 @@ def test_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert huge["config"]["pool_size"] == 500
     assert status == 1
     assert {"rule", "severity", "title", "evidence", "change"} <= huge["advice"][0].keys()
-    assert said["budgets"] == [
-        {
-            "server": "db:5432",
-            "wanted": 525,
-            "usable": 997,
-            "is_broken": False,
-            "sentence": "2 pools may open 525 connections; the server has 997 for them.",
-        }
-    ]
+    (budget,) = said["budgets"]
+    assert budget["limit"]["max_connections"] == 1000
+    assert budget["shares"][1] == {"pool": "huge", "size": 500, "overflow": 10, "total": 510}
+    assert {key: budget[key] for key in sorted(budget.keys() - {"limit", "shares"})} == {
+        "is_broken": False,
+        "left": 472,
+        "sentence": "2 pools may open 525 connections; the server has 997 for them.",
+        "server": "db:5432",
+        "usable": 997,
+        "wanted": 525,
+    }
 
 
 def test_file_is_checked_without_connecting(

@@ -194,11 +194,11 @@ async def test_end_closes_every_pool(served: Served, postgres: Postgres) -> None
     assert await _connections(postgres) >= 5
     took, output, errors = served.end(signal.SIGTERM)
     assert served.process.returncode == 0
-    assert took < 5
+    assert took < 15
     assert output == "closing the pools\n"
     assert errors.startswith("pool-dashboard: lost does not answer: ConnectionRefusedError: ")
     assert errors.count("\n") == 1
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while await _connections(postgres):
             pass  # Asking takes milliseconds; the server notices an end a little later.
 

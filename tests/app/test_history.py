@@ -1,5 +1,7 @@
 """What a pool did over time: levels and counts, drawn from a clock that is moved by hand."""
 
+import gc
+
 import pytest
 from sqlalchemy import Engine, exc
 
@@ -8,7 +10,8 @@ from dashboard.model.distribution import RELATIVE_ERROR
 from dashboard.model.history import History
 
 from .conftest import Dash, MakeEngine
-from .given import Clock, eventually
+from .given import Clock, eventually, sqlite
+from .turned import enlarge
 
 #: Seconds and points as the pages ask, and the length of a step.
 RANGES = [(300, 100, 3.0), (900, 100, 9.0), (3600, 60, 60.0), (21600, 90, 240.0)]
@@ -215,9 +218,10 @@ def test_start_is_wall_time(dash: Dashboard, engine: Engine, clock: Clock) -> No
     import time
 
     dash.watch(engine, name="orders")
+    before = time.time()
     past = history(dash, 300, 100)
     end = past.start + past.step * len(past.used)
-    assert end == pytest.approx(time.time() + 0.5, abs=0.3)
+    assert before + 0.2 <= end <= time.time() + 0.8
 
 
 def test_unknown_pool_has_no_past(dash: Dashboard) -> None:
@@ -237,6 +241,35 @@ def test_moment_in_the_past_ends_the_history(dash: Dashboard, engine: Engine, cl
     past = before(dash, clock, ago=50, seconds=60)
     assert (past.used[:39], past.used[39:]) == ((0,) * 39, (1,) * 21)
     assert (sum(past.checkouts), past.wait_p99[-1]) == (1, None)
+
+
+def test_capacity_of_then_is_kept(dash: Dashboard, engine: Engine, clock: Clock) -> None:
+    dash.watch(engine, name="orders")
+    clock.advance(400)
+    dash.snapshot()
+    clock.advance(100)
+    enlarge(engine, 3)
+    dash.snapshot()
+    clock.advance(50)
+    first, second = history(dash).capacities
+    assert (first.size, first.max, second.size, second.max) == (2, 2, 2, 5)
+    assert second.at - first.at == pytest.approx(250, abs=1)  # From the begin of the range on.
+    (then,) = before(dash, clock, ago=60, seconds=60).capacities
+    assert (then.size, then.max) == (2, 2)
+    assert before(dash, clock, ago=500, seconds=60).capacities[0].max == 2
+
+
+def test_capacity_is_that_of_the_pool_while_there_is_one(dash: Dashboard, clock: Clock) -> None:
+    made = sqlite()
+    dash.watch(made.pool, name="orders")
+    ((_, record),) = dash._watches.records()
+    dash.snapshot()
+    made.dispose()
+    del made
+    gc.collect()
+    clock.advance(10)
+    dash.snapshot()
+    assert list(record.past.capacities.between(0, clock())) == [(0, 2, 2)]
 
 
 @pytest.mark.parametrize(

@@ -9,48 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
-import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from dashboard import Dashboard
 from dashboard.model.distribution import buckets_of
-from dashboard.model.snapshot import Checkout, PoolSnapshot
+from dashboard.model.snapshot import Checkout
 
-from .conftest import Dash, MakeEngine
-from .given import Clock, soon
+from .conftest import MakeEngine
+from .given import Clock, orders, soon
 
 if TYPE_CHECKING:
     from dashboard.demo.postgres import Postgres
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def dash(make_dash: Dash, clock: Clock) -> Dashboard:
-    return make_dash(clock=clock)
-
-
-def orders(dash: Dashboard) -> PoolSnapshot:
-    return dash.snapshot().pools["orders"]
-
-
 def only(dash: Dashboard) -> Checkout:
     (checkout,) = orders(dash).open
     return checkout
-
-
-def outer(engine: Engine) -> None:
-    with engine.connect():
-        inner(engine)
-
-
-def inner(engine: Engine) -> None:
-    with engine.connect():
-        pass
 
 
 @asynccontextmanager

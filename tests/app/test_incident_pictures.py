@@ -1,52 +1,22 @@
 """What a frozen picture says of those who held."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 
 import asyncpg
 import pytest
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from dashboard import CallSite, Dashboard, Incident
+from dashboard import CallSite, Dashboard
 from dashboard.demo.postgres import Postgres
 
 from .conftest import Dash, MakeEngine
 from .given import Clock
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from .running_out import QUICK, all_out, charge, only, refuse
 
 
 @pytest.fixture
 def engine(make_engine: MakeEngine) -> Engine:
-    return make_engine(pool_timeout=0.05)
-
-
-def charge(engine: Engine) -> Connection:
-    return engine.connect()
-
-
-@contextmanager
-def all_out(engine: Engine) -> Iterator[None]:
-    with ExitStack() as held:
-        for _ in range(2):
-            held.enter_context(charge(engine))
-        yield
-
-
-def refuse(engine: Engine, times: int = 1) -> None:
-    for _ in range(times):
-        with pytest.raises(PoolTimeoutError, match="QueuePool limit of size 2 overflow 0 reached"):
-            engine.connect()
-
-
-def only(dash: Dashboard) -> Incident:
-    (incident,) = dash.incidents()
-    return incident
+    return make_engine(**QUICK)
 
 
 def test_incident_says_what_its_holders_did(make_dash: Dash, engine: Engine, clock: Clock) -> None:
@@ -57,11 +27,11 @@ def test_incident_says_what_its_holders_did(make_dash: Dash, engine: Engine, clo
     def print_labels() -> None:
         with all_out(engine):
             ready.set()
-            done.wait(10)
+            done.wait(60)
 
     thread = threading.Thread(target=print_labels, name="labels")
     thread.start()
-    ready.wait(5)
+    ready.wait(60)
     clock.advance(12)
     refuse(engine)
     done.set()
@@ -98,12 +68,12 @@ def test_picture_says_what_its_users_did(make_dash: Dash, engine: Engine, clock:
     def ship(connection: Connection) -> None:
         connection.execute(text("select 1"))
         begun.set()
-        is_over.wait(5)
+        is_over.wait(60)
 
     with charge(engine) as handed, charge(engine):
         shipping = threading.Thread(target=ship, args=(handed,))
         shipping.start()
-        assert begun.wait(5)
+        assert begun.wait(60)
         clock.advance(2)
         refuse(engine)
         is_over.set()

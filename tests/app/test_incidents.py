@@ -1,59 +1,30 @@
 """What a pool looked like when it ran out: real pools, real time-outs, and nobody has to look."""
 
+import asyncio
 import gc
 import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 import asyncpg
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from dashboard import Dashboard, Incident
+from dashboard import Dashboard
 from dashboard.demo.postgres import Postgres
 
 from .conftest import Dash, MakeEngine
 from .given import Clock, ask, eventually
-
-QUICK = {"pool_timeout": 0.05}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from .running_out import QUICK, all_out, charge, only, refuse
 
 
 @pytest.fixture
 def engine(make_engine: MakeEngine) -> Engine:
     return make_engine(**QUICK)
-
-
-def charge(engine: Engine) -> Connection:
-    return engine.connect()
-
-
-@contextmanager
-def all_out(engine: Engine) -> Iterator[None]:
-    with ExitStack() as held:
-        for _ in range(2):
-            held.enter_context(charge(engine))
-        yield
-
-
-def refuse(engine: Engine, times: int = 1) -> None:
-    for _ in range(times):
-        with pytest.raises(PoolTimeoutError, match="QueuePool limit of size 2 overflow 0 reached"):
-            engine.connect()
-
-
-def only(dash: Dashboard) -> Incident:
-    (incident,) = dash.incidents()
-    return incident
 
 
 def test_timeout_is_an_incident(dash: Dashboard, engine: Engine) -> None:
@@ -66,7 +37,7 @@ def test_timeout_is_an_incident(dash: Dashboard, engine: Engine) -> None:
     assert re.fullmatch(r"orders-\d{8}-\d{6}", incident.id)
     assert re.fullmatch(
         r"orders ran out at \d\d:\d\d:\d\d: 2 of 2 connections were out, both at "
-        r"tests/app/test_incidents\.py:\d+ charge, held for [\d. ms to]+; "
+        r"tests/app/running_out\.py:\d+ charge, held for [\d. ms to]+; "
         r"3 callers timed out within a second\.",
         incident.sentence,
     ), incident.sentence
@@ -242,3 +213,24 @@ def test_incidents_count_as_memory(make_dash: Dash, engine: Engine, clock: Clock
     ((_, record),) = dash._watches.records()
     compared = dash._reader._comparing.memory
     assert dash.snapshot().overhead.memory == record.memory + sum(kept) + compared
+
+
+async def test_caller_that_waits_under_a_deadline_of_its_own_is_an_incident(
+    make_dash: Dash, postgres: Postgres, clock: Clock
+) -> None:
+    """`asyncio.wait_for(pool.acquire(), …)`: to the pool it is a cancellation, and nobody looks."""
+    dash = make_dash(clock=clock)
+    async with asyncpg.create_pool(postgres.url, min_size=1, max_size=1) as pool:
+        dash.watch(pool, name="ledger")
+        async with pool.acquire():
+            for seconds in (0.5, 2.0):
+                asks = asyncio.create_task(pool._acquire(None), name=f"asks for {seconds}")
+                await asyncio.sleep(0)
+                clock.advance(seconds)
+                asks.cancel()
+                await asyncio.gather(asks, return_exceptions=True)
+        incident = only(dash)
+        assert (incident.cause, incident.timeouts) == ("long_wait", 0)
+        assert [each.owner.name for each in incident.snapshot.waiting] == ["asks for 2.0"]
+        assert len(incident.snapshot.open) == 1
+        dash.stop()

@@ -2,33 +2,13 @@
 
 import threading
 
-import pytest
 from sqlalchemy import Connection, Engine
 
 from dashboard import Dashboard, expect
-from dashboard.model.snapshot import Checkout, Nesting, PoolSnapshot
+from dashboard.model.snapshot import Nesting
 
 from .conftest import Dash, MakeEngine
-from .given import Clock, eventually
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def dash(make_dash: Dash, clock: Clock) -> Dashboard:
-    return make_dash(clock=clock)
-
-
-def orders(dash: Dashboard) -> PoolSnapshot:
-    return dash.snapshot().pools["orders"]
-
-
-def only(dash: Dashboard) -> Checkout:
-    (checkout,) = orders(dash).open
-    return checkout
+from .given import Clock, eventually, orders
 
 
 def pairs(dash: Dashboard) -> list[tuple[str, str, int, int, int]]:

@@ -120,7 +120,7 @@ async def _hello(_: web.Request) -> web.Response:
 async def test_session_for_each_request_is_told(dash: Dashboard, url: str) -> None:
     await session_each(url, 6)
     (advice,) = advised(dash, "R17")
-    assert "made 6 sessions, 1 requests each" in advice.evidence[0]
+    assert "made 6 sessions, 1 request each" in advice.evidence[0]
     assert "+    async with aiohttp.ClientSession() as session:" in advice.change
 
 

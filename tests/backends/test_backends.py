@@ -9,7 +9,7 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
-from dashboard.backends import Backends, _by_psycopg, strip_literals
+from dashboard.backends import Backends, _by_psycopg
 from dashboard.demo.postgres import Postgres
 from dashboard.model.backends import Activity
 from dashboard.model.errors import DashboardError
@@ -17,7 +17,7 @@ from dashboard.model.errors import DashboardError
 
 def until(seen: Callable[[], Activity], right: Callable[[Activity], bool]) -> Activity:
     """Look until it is as it should be, ten seconds at most."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     activity = seen()
     while not right(activity) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -94,7 +94,7 @@ def test_server_that_is_away_is_told_without_its_address() -> None:
 
 
 def test_both_drivers_answer_the_same(postgres: Postgres) -> None:
-    rows, limits = _by_psycopg(postgres.dsn(), True)  # noqa: FBT003
+    rows, limits = _by_psycopg(postgres.dsn(), show=True)
     assert {"pid", "state", "wait", "query"} <= set(
         next(iter(rows), {"pid", "state", "wait", "query"})
     )
@@ -106,21 +106,6 @@ def test_wrong_dsn_is_refused_unseen(dsn: object) -> None:
     with pytest.raises(DashboardError, match="backends takes the DSN of a PostgreSQL") as refused:
         Backends(dsn)
     assert "secret" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("query", "stripped"),
-    [
-        ("select * from t where a = 'it''s' and b = 12.5", "select * from t where a = ? and b = ?"),
-        ("select E'a\\'b', $tag$any 'thing$tag$, t1.c2", "select ?, ?, t1.c2"),
-        ("select 1 -- 'my secret'\n, 2", "select ? , ?"),
-        ("/* user 'bob */ select 'x'", "select ?"),
-        ("select $1, 'open ended", "select $1, ?"),
-        ("insert into t values (-1, 1e10, 'a\nb')", "insert into t values (-?, ?, ?)"),
-    ],
-)
-def test_literals_and_comments_go(query: str, stripped: str) -> None:
-    assert strip_literals(query) == stripped
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

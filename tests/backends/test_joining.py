@@ -24,7 +24,7 @@ async def pool(postgres: Postgres) -> AsyncIterator["asyncpg.Pool[asyncpg.Record
 
 def wait_for(happened: Callable[[], bool]) -> None:
     """Ten seconds at most."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not happened() and time.monotonic() < deadline:
         time.sleep(0.02)
 
@@ -57,7 +57,7 @@ async def test_idle_transaction_beyond_the_bound_is_evidence(
     dash.watch(pool, name="orders")
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("select 1")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         found: list[Suspect] = []
         while not found and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
@@ -124,4 +124,31 @@ async def test_pid_of_another_server_is_not_ours(pool: "asyncpg.Pool[asyncpg.Rec
         assert Joined(young, [(watch.probe, record)], record.now()).backends == {}
         old = Told(Activity(backends={pid: Backend(pid=pid, state="active", age=101.0)}))
         assert list(Joined(old, [(watch.probe, record)], record.now()).backends) == [pid]
+    dash.stop()
+
+
+async def test_server_that_refuses_is_told_on_the_pool(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+) -> None:
+    dash = Dashboard(backends="postgresql://who:secret@127.0.0.1:1/none")
+    dash.watch(pool, name="orders")
+    await asyncio.to_thread(wait_for, lambda: bool(dash.snapshot().pools["orders"].limited))
+    (told,) = dash.snapshot().pools["orders"].limited
+    assert told.startswith("the server's view (backends=): the server did not answer: ")
+    assert "secret" not in told
+    dash.stop()
+
+
+async def test_role_that_may_not_see_is_told(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    dash = Dashboard()
+    watch = dash.watch(pool, name="orders")
+    async with pool.acquire() as connection:
+        picture = dash.snapshot().pools["orders"]
+        (record,) = [record for _, record in dash._watches.records()]
+        # What PostgreSQL shows of another role's session: its pid.
+        hidden = Backend(pid=connection.get_server_pid(), state="")
+        told = Told(Activity(backends={hidden.pid: hidden}, asked_ago=0.0))
+        joined = Joined(told, [(watch.probe, record)], record.now()).into_pool(picture)
+    assert joined.open[0].backend is None
+    assert [each.rpartition(" ")[2] for each in joined.limited] == ["pg_monitor"]
     dash.stop()

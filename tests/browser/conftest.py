@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,7 +12,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from dashboard.model.events import CheckedOut, PoolEvent
-from dashboard.model.history import Mark
+from dashboard.model.history import History, Mark
 from dashboard.model.snapshot import LoopLag, PoolSnapshot
 from dashboard.web.access import Access
 from dashboard.web.site import Site, build
@@ -32,11 +32,14 @@ from tests.web.readings import (
 )
 
 MOUNT = "/a/b"
-_PATIENCE = 10.0
+_PATIENCE = 30.0
+_SERIES = ("used", "pending", "wait_p50", "wait_p99")
 
 
 class ChangingReading(PlainReading):
     """A reading whose pools and events the test changes while a browser looks."""
+
+    _passed = 0
 
     def change(self, name: str, **changes: object) -> None:
         """Gives a pool other figures."""
@@ -48,6 +51,17 @@ class ChangingReading(PlainReading):
         """One pool more."""
         pools = {**self._snapshot.pools, new.name: new}
         self._snapshot = replace(self._snapshot, pools=pools)
+
+    def go_on(self, steps: int) -> None:
+        """Histories end so many steps of 15 s later; what they began with comes again."""
+        self._passed += steps
+        self._snapshot = replace(self._snapshot, at=AT + timedelta(seconds=15 * self._passed))
+
+    def history(self, name: str, *_: object, **__: object) -> History:
+        """A wave, as far as time went on."""
+        seen, by = super().history(name), self._passed
+        series = {each: getattr(seen, each)[by:] + getattr(seen, each)[:by] for each in _SERIES}
+        return replace(seen, start=seen.start + seen.step * by, **series)
 
     def happen(self, event: PoolEvent) -> None:
         """One event more."""
@@ -141,15 +155,29 @@ def copied(page: Page, begins: str) -> str:
 
 
 def refresh(page: Page, part: str) -> None:
-    """Fetches a part now, as the clock does in a while."""
-    with page.expect_response(lambda answer: f"part={part}" in answer.url):
-        page.evaluate(
-            """part => [...document.querySelectorAll("[data-every]")]
-              .find((each) => each.getAttribute("hx-get").includes(`part=${part}`))
-              .dispatchEvent(new Event("refresh"))""",
-            part,
-        )
-    page.wait_for_function("() => !document.querySelector('.htmx-request')")
+    """Fetches a part now, as the clock does in a while, and waits until it is swapped."""
+    page.evaluate(
+        """async (part) => {
+          const moment = () => new Promise((done) => setTimeout(done, 10));
+          const fetched = [...document.querySelectorAll("[data-every]")]
+            .find((each) => each.getAttribute("hx-get").includes(`part=${part}`));
+          fetched.dispatchEvent(new Event("refresh"));
+          // One that the clock asked for before goes first; the class stays for both.
+          while (fetched.matches(".htmx-request")) await moment();
+        }""",
+        part,
+    )
+
+
+def rest(page: Page) -> None:
+    """From now on a part is fetched only when the test says so."""
+    page.evaluate(
+        """async () => {
+          const moment = () => new Promise((done) => setTimeout(done, 10));
+          for (const part of document.querySelectorAll("[data-every]")) part.dataset.every = "9999";
+          while (document.querySelector(".htmx-request")) await moment();
+        }"""
+    )
 
 
 @pytest.fixture

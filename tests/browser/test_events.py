@@ -61,7 +61,7 @@ def test_what_waited_is_not_doubled_by_a_filter(
     page.locator("[name=min_wait]").fill("0.2")
     page.locator("[name=min_wait]").press("Enter")
     expect(page.locator("#feed tbody tr")).to_have_count(2)
-    assert page.url.endswith("/events?min_wait=0.2")
+    expect(page).to_have_url(f"{address}/events?min_wait=0.2")
     page.locator("#live").click()
     reading.happen(checked_out(502, wait_time=0.9))
     expect(page.locator("#feed tbody tr")).to_have_count(3)

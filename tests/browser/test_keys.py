@@ -18,8 +18,7 @@ def test_letters_lead_from_every_page_to_the_next(page: Page, address: str) -> N
     page.goto(f"{address}/pools/orders?at=1795338140")
     for letter in (*PAGES, "l", "i", "a", "p"):
         with page.expect_navigation():
-            page.keyboard.press("g")
-            page.keyboard.press(letter)
+            page.keyboard.type(f"g{letter}")
         page.wait_for_url(re.compile(f"/a/b{PAGES[letter]}(\\?.*)?$"))
 
 
@@ -28,11 +27,11 @@ def test_rows_move_and_pages_pause(page: Page, address: str, path: str) -> None:
     page.goto(address + path)
     expect(page.locator("#live-word")).to_have_text("Live")
     page.keyboard.press("j")
-    first = page.evaluate("document.activeElement.outerHTML")
-    assert "<body" not in first
+    page.wait_for_function("() => document.activeElement !== document.body")
+    first = page.locator(":focus").inner_text()
     page.keyboard.press("j")
     page.keyboard.press("k")
-    assert page.evaluate("document.activeElement.outerHTML") == first
+    expect(page.locator(":focus")).to_have_text(first, use_inner_text=True)
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("Space")
     expect(page.locator("#live-word")).to_have_text("Paused")
@@ -45,6 +44,7 @@ def test_rows_move_and_pages_pause(page: Page, address: str, path: str) -> None:
 def test_list_names_every_key(page: Page, address: str) -> None:
     page.goto(f"{address}/")
     page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
     listed = set(page.locator("#keys kbd").all_inner_texts())
     keys = {"j", "k", "Enter", "g", *PAGES, "1", "4", "Space", "/", "c", "t", "?", "Esc"}
     assert keys <= listed
@@ -54,5 +54,5 @@ def test_typing_is_left_alone(page: Page, address: str) -> None:
     page.goto(f"{address}/events")
     page.keyboard.press("/")
     page.keyboard.type("gatt?")
-    assert page.locator("[name=q]").input_value() == "gatt?"
+    expect(page.locator("[name=q]")).to_have_value("gatt?")
     expect(page.locator("#keys")).to_be_hidden()

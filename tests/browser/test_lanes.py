@@ -5,13 +5,23 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .conftest import ChangingReading, refresh
+from .conftest import ChangingReading, refresh, rest
+
+
+def cursors(page: Page) -> list[str]:
+    """Where the cursors stand that are shown."""
+    found: list[str] = page.eval_on_selector_all(
+        ".plot .cursor:not([hidden])", "all => all.map((line) => line.style.left)"
+    )
+    return found
 
 
 def point(page: Page, chart: str, across: float, down: float) -> None:
     """The pointer rests at these shares of a chart's field."""
     field = page.locator(f"{chart} .field").first
     field.scroll_into_view_if_needed()
+    # What is shown hides when the page scrolls, and the page is told so with its next frame.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     box = field.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
@@ -61,6 +71,7 @@ def test_arrow_keys_move_between_bars_and_enter_opens(pool_page: Page) -> None:
 
 
 def test_lanes_keep_focus_and_bar_through_a_swap(pool_page: Page) -> None:
+    rest(pool_page)
     pool_page.locator("#lanefield").focus()
     pool_page.keyboard.press("ArrowDown")
     pool_page.keyboard.press("ArrowDown")
@@ -131,23 +142,29 @@ def test_tables_of_charts_work_without_script(browser: Browser, address: str) ->
     context.close()
 
 
-def test_keys_move_the_cursor_of_both_charts_and_freeze(pool_page: Page) -> None:
-    field = pool_page.locator('.plot[data-plot="connections"] .field')
-    field.focus()
+def test_keys_move_the_cursor_of_both_charts_and_freeze(
+    pool_page: Page, reading: ChangingReading
+) -> None:
+    rest(pool_page)
+    pool_page.locator('.plot[data-plot="connections"] .field').focus()
     pool_page.keyboard.press("ArrowLeft")
     expect(pool_page.locator(".tip")).to_contain_text("Enter to freeze this moment")
     pool_page.keyboard.press("ArrowLeft")
-    expect(pool_page.locator("#say")).to_contain_text("in use")
-    places = pool_page.eval_on_selector_all(
-        ".plot .cursor:not([hidden])", "all => all.map((line) => line.style.left)"
-    )
-    assert len(places) == 2
-    assert len(set(places)) == 1
+    expect(pool_page.locator("#say")).to_contain_text("09:03:05, in use 1")
+    before = cursors(pool_page)
+    assert len(before) == 2
+    assert len(set(before)) == 1
     legends = pool_page.locator(".legend.is-then")
-    expect(legends).to_have_count(2)
-    said = pool_page.locator("#say").inner_text()
-    used = legends.first.locator("b").first.inner_text()
-    assert f"in use {used}" in said
+    expect(legends).to_have_text(["in use 1overflow 0capacity 30", "p99 10 msp50 0.4 ms"])
+    reading.go_on(2)
+    refresh(pool_page, "trend")
+    expect(pool_page.locator(".tip")).to_contain_text("09:03:05in use 1")
+    expect(legends).to_have_text(["in use 1overflow 0capacity 30", "p99 10 msp50 0.4 ms"])
+    after = cursors(pool_page)
+    assert len(after) == 2
+    assert float(after[0][:-1]) < float(before[0][:-1])
+    pool_page.keyboard.press("ArrowRight")
+    expect(pool_page.locator("#say")).to_contain_text("09:03:20, in use 2")
     pool_page.keyboard.press("Escape")
     expect(legends).to_have_count(0)
     pool_page.keyboard.press("Home")
@@ -155,11 +172,30 @@ def test_keys_move_the_cursor_of_both_charts_and_freeze(pool_page: Page) -> None
     expect(pool_page.locator("#frozen")).to_be_visible()
 
 
+def test_cursor_under_the_pointer_survives_a_swap(pool_page: Page) -> None:
+    rest(pool_page)
+    point(pool_page, '.plot[data-plot="wait"]', 0.2, 0.5)
+    tip = pool_page.locator(".tip")
+    expect(tip).to_be_visible()
+    expect(tip).to_contain_text("Click to freeze this moment")
+    expect(pool_page.locator(".plot .cursor:visible")).to_have_count(2)
+    said, before = tip.text_content() or "", cursors(pool_page)
+    refresh(pool_page, "trend")
+    expect(tip).to_be_visible()
+    expect(tip).to_have_text(said)
+    assert cursors(pool_page) == before
+
+
 def test_keys_move_between_cells_of_a_heatmap(pool_page: Page) -> None:
+    rest(pool_page)
     pool_page.locator(".heat .field").focus()
     pool_page.keyboard.press("ArrowRight")
-    first = pool_page.locator("#say").inner_text()
-    assert re.search(r"[1-9]\d* of \d+ holds", first)
+    said = pool_page.locator("#say")
+    expect(said).to_have_text(re.compile(r"[1-9]\d* of \d+ holds"))
+    first = said.inner_text()
     pool_page.keyboard.press("ArrowUp")
     pool_page.keyboard.press("ArrowLeft")
-    assert pool_page.locator("#say").inner_text() != first
+    expect(said).not_to_have_text(first)
+    expect(pool_page.locator(".tip")).to_be_visible()
+    refresh(pool_page, "trend")
+    expect(pool_page.locator(".tip")).to_have_text(said.inner_text().replace(", ", ""))

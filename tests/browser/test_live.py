@@ -14,9 +14,10 @@ from dashboard.web import format as fmt
 from dashboard.web.access import Access
 from dashboard.web.site import Site, build
 from dashboard.web.stream import Streams
-from tests.web.readings import pool
+from tests.web.lanes import values
+from tests.web.readings import AT, pool
 
-from .conftest import MOUNT, ChangingReading, checked_out
+from .conftest import MOUNT, ChangingReading, checked_out, refresh, rest
 
 
 def test_figures_change_in_place(live: Page, reading: ChangingReading) -> None:
@@ -30,6 +31,22 @@ def test_figures_change_in_place(live: Page, reading: ChangingReading) -> None:
         "aria-label", "17 of 30 in use, 0 idle, 3 waiting"
     )
     expect(live.locator("h1")).to_have_text("2 of 4 pools need attention")
+
+
+def test_findings_follow_the_headline(live: Page, reading: ChangingReading) -> None:
+    rest(live)
+    reading.change("sessions", used=17, idle=0, pending_requests=3)
+    expect(live.locator("#findings")).to_contain_text("sessions makes callers wait")
+
+
+def test_figures_below_the_figures_follow(pool_page: Page, reading: ChangingReading) -> None:
+    last = pool_page.locator("#figures > div").last
+    expect(last).to_contain_text("none so far")
+    reading.change("orders", timeouts=9, last_timeout=AT, use_time=values(0.25))
+    refresh(pool_page, "figures")
+    expect(last.locator(".sub")).to_have_text("last at 09:03:20")
+    expect(last.locator(".fig")).to_have_text("9")
+    expect(pool_page.locator("#why-hold")).to_contain_text("1 sample of the last 15 min")
 
 
 def test_script_draws_the_same_meter_as_the_server(live: Page) -> None:
@@ -92,7 +109,7 @@ def test_event_row_appears(live: Page, reading: ChangingReading) -> None:
     first = live.locator("#feed tbody tr").first
     expect(first.locator(".e-seconds")).to_have_text("12 ms")
     expect(first.locator(".e-site")).to_have_text("orders.py:88 place_order")
-    assert live.locator("#feed tbody tr").count() == 4
+    expect(live.locator("#feed tbody tr")).to_have_count(4)
 
 
 def test_pool_page_shows_only_its_events(
@@ -123,7 +140,7 @@ def test_first_pool_replaces_the_empty_page(
     expect(page.locator("h1")).to_have_text("No pool is being watched yet")
     expect(page.locator("#live-word")).to_have_text("Live")
     reading.watch(pool(used=1))
-    expect(page.locator("tr[data-pool]")).to_have_count(1, timeout=10_000)
+    expect(page.locator("tr[data-pool]")).to_have_count(1)
     site.close()
 
 
@@ -154,14 +171,14 @@ def test_silence_becomes_stale_and_recovers(browser: Browser, address: str, site
     page.wait_for_function("() => document.getElementById('live-age').textContent >= '1.0 s ago'")
     page.clock.fast_forward(13_000)
     expect(page.locator("#live-word")).to_have_text("Stale")
-    expect(page.locator("#stale-age")).to_have_text(re.compile(r"No data for 1\d s\."))
-    status = page.locator('tr[data-pool="orders"] .st')
+    expect(page.locator("#stale-age")).to_have_text(re.compile(r"No data for .*\d s\."))
+    expect(page.locator('tr[data-pool="orders"] .st')).to_have_text("Saturated")
     before = "getComputedStyle(document.querySelector('.st .tag'), '::before').content"
-    assert (page.evaluate(before), status.inner_text()) == ('"was"', "Saturated")
+    assert page.evaluate(before) == '"was"'
     context.set_offline(False)
     # The test's clock keeps a real click from finding the button at rest.
     page.locator("#reconnect").dispatch_event("click")
-    expect(page.locator("#live-word")).to_have_text("Live", timeout=20_000)
+    expect(page.locator("#live-word")).to_have_text("Live", timeout=60_000)
     expect(page.locator("#stale")).to_be_hidden()
     context.close()
 

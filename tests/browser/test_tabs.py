@@ -40,7 +40,7 @@ def test_nine_tabs_share_one_stream(browser: Browser, address: str, site: Site) 
         page.goto(f"{address}/leaks")
     for page in pages:
         is_live(page)
-    assert site.streams.count == 1
+    eventually(lambda: site.streams.count == 1)
     for page in pages:
         page.close()
     eventually(lambda: site.streams.count == 0)
@@ -53,7 +53,7 @@ def test_hidden_tab_closes_its_stream_and_catches_up(
     page = alone.new_page()
     page.goto(f"{address}/")
     is_live(page)
-    assert site.streams.count == 1
+    eventually(lambda: site.streams.count == 1)
     page.evaluate(SHOW, "hidden")
     eventually(lambda: site.streams.count == 0)
     reading.change("sessions", used=9)
@@ -101,7 +101,7 @@ def test_restarted_server_is_found_again_without_doubles(browser: Browser) -> No
         before = page.eval_on_selector_all("#feed tbody tr", KEYS)
     with hosting(app="alone", port=port) as (base, process):
         await_start(base, process, "/healthz")
-        with page.expect_response(lambda answer: "part=findings" in answer.url, timeout=20_000):
+        with page.expect_response(lambda answer: "part=findings" in answer.url, timeout=60_000):
             pass
         is_live(page)
         assert page.eval_on_selector_all("#feed tbody tr", KEYS) == before

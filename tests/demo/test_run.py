@@ -76,14 +76,14 @@ def test_signal_ends_the_demo_within_five_seconds(
 ) -> None:
     with demo(open_directory, "127.0.0.1:0") as process:
         address = read_address(process)
-        with urllib.request.urlopen(f"{address}/demo", timeout=5) as page:
+        with urllib.request.urlopen(f"{address}/demo", timeout=60) as page:
             assert page.status == 200
-        with urllib.request.urlopen(f"{address}/", timeout=5) as page:
+        with urllib.request.urlopen(f"{address}/", timeout=60) as page:
             assert b"Corner shop" in page.read()
         asked = time.monotonic()
         for number in numbers:
             process.send_signal(number)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
         assert time.monotonic() - asked < 5
     assert (process.returncode, errors) == (0, "")
     assert list(open_directory.iterdir()) == []
@@ -95,7 +95,7 @@ def test_signal_while_starting_ends_it_too(open_directory: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "starting PostgreSQL\n"
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     assert list(open_directory.iterdir()) == []
 
@@ -104,7 +104,7 @@ def test_taken_port_is_one_line_before_anything_starts(open_directory: Path) -> 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with demo(open_directory, f"127.0.0.1:{port}") as process:
-            output, errors = process.communicate(timeout=20)
+            output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (2, "")
     assert errors == (
         f"pool-dashboard demo: port {port} is in use; "

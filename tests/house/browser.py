@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.house import chromium as finder
 
@@ -21,6 +21,8 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# A state is waited for; a slow machine may take its time.
+expect.set_options(timeout=30_000)
 _REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => reportViolation(
   `${event.violatedDirective} forbids ${event.blockedURI}, ${event.sourceFile}:${event.lineNumber}`

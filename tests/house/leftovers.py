@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-_GRACE = 2.0
+_GRACE = 10.0
+_ENDING = 1.5
 _ALLOWED_THREADS = (
     "asyncio_",  # the default executor of a loop that lives longer than one test
     "waitpid-",  # asyncio on Python 3.11 waits for a child process in a thread
@@ -68,7 +69,7 @@ def _abandoned(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
     """The tasks that nobody awaits when a loop is about to close; those just ending may end."""
     tasks = asyncio.all_tasks(loop)
     if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=_GRACE / 4))
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_ENDING))
     for task in tasks:
         if not task.done():
             yield f"task {task.get_name()!r} in {task.get_coro()!r}"

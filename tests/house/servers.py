@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 if TYPE_CHECKING:
     from dashboard.demo.postgres import Postgres
 
-_DEADLINE = 10.0
+_DEADLINE = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -36,22 +36,29 @@ def serve_app() -> Iterator[Callable[[ASGIApp], str]]:
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """Serves on a free loopback port, in a thread with its own loop."""
+    with running(app) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(app: ASGIApp, **options: Any) -> Iterator[int]:
+    """A server in a thread, with options of uvicorn; answers its port."""
     from dashboard.serving import Ending
 
     # The protocol is spelled out: asyncio sets TCP_NODELAY only then (40 ms for each answer).
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=2)
-        server = Ending(config)
+        port: int = listener.getsockname()[1]
+        options = {"log_level": "warning", "ws": "none", "timeout_graceful_shutdown": 2, **options}
+        server = Ending(uvicorn.Config(app, **options))
         thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [listener]}, name=f"serving {address}"
+            target=server.run, kwargs={"sockets": [listener]}, name=f"serving port {port}"
         )
         thread.start()
         try:
             _await_start(server, thread)
-            yield address
+            yield port
         finally:
             server.should_exit = True
             thread.join(_DEADLINE)

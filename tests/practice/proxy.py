@@ -1,8 +1,5 @@
 """A proxy as a service has one: it ends TLS, takes a prefix off, and says so in headers."""
 
-import socket
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -10,15 +7,13 @@ from typing import Final
 
 import httpx
 import trustme
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboard.serving import Ending
+from tests.house.servers import running
 
-_DEADLINE: Final = 10.0
 #: Those that belong to one hop only.
 _HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 
@@ -71,36 +66,5 @@ def https(app: Starlette, folder: Path) -> Iterator[str]:
     issued.private_key_pem.write_to_path(key)
     for blob in issued.cert_chain_pems:
         blob.write_to_path(certificate, append=True)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        ws="none",
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        timeout_graceful_shutdown=2,
-    )
-    with running(config) as port:
+    with running(app, ssl_certfile=certificate, ssl_keyfile=key) as port:
         yield f"https://localhost:{port}"
-
-
-@contextmanager
-def running(config: uvicorn.Config) -> Iterator[int]:
-    """A server in a thread; answers its port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
-        server = Ending(config)
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [listener]}, name="serving for a proxy"
-        )
-        thread.start()
-        deadline = time.monotonic() + _DEADLINE
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            assert time.monotonic() < deadline, "the server did not start in time"
-            time.sleep(0.005)
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join(_DEADLINE)

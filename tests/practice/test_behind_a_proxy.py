@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import create_engine
 from sqlalchemy.pool import QueuePool
@@ -16,7 +15,8 @@ from starlette.routing import Mount, Route
 
 from dashboard import Dashboard
 from tests.house.browser import collect_faults, settle
-from tests.practice.proxy import https, proxy, running
+from tests.house.servers import running
+from tests.practice.proxy import https, proxy
 
 PREFIX = "/tools"
 MOUNT = "/ops/pools"
@@ -47,18 +47,10 @@ def service(dash: Dashboard, folder: Path) -> Iterator[str]:
             Mount(MOUNT, dash),
         ]
     )
-    config = uvicorn.Config(
-        app,
-        root_path=PREFIX,
-        proxy_headers=True,
-        forwarded_allow_ips="127.0.0.1",
-        log_level="warning",
-        ws="none",
-        timeout_graceful_shutdown=2,
-    )
+    behind = {"root_path": PREFIX, "proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"}
     with ExitStack() as stack:
         stack.callback(dash.stop)
-        port = stack.enter_context(running(config))
+        port = stack.enter_context(running(app, **behind))
         outside = stack.enter_context(https(proxy(f"http://127.0.0.1:{port}", PREFIX), folder))
         yield f"{outside}{PREFIX}"
 
@@ -84,13 +76,13 @@ def engine() -> Iterator[QueuePool]:
 
 def shows_live_checkouts(page: Page, pool: QueuePool) -> None:
     """What the pool does while the page is open arrives through the stream."""
-    expect(page.locator("#live-word")).to_have_text("Live", timeout=15_000)
+    expect(page.locator("#live-word")).to_have_text("Live")
     held = [pool.connect(), pool.connect()]
     cell = page.locator('tr[data-pool="orders"] [data-cell="used"]')
-    expect(cell).to_have_text("2", timeout=10_000)
+    expect(cell).to_have_text("2")
     for each in held:
         each.close()
-    expect(cell).to_have_text("0", timeout=10_000)
+    expect(cell).to_have_text("0")
 
 
 def test_host_login_opens_the_dashboard(
@@ -108,7 +100,7 @@ def test_host_login_opens_the_dashboard(
         shows_live_checkouts(secure_page, engine)
         secure_page.locator('tr[data-pool="orders"] a').first.click()
         secure_page.wait_for_url(f"{base}{MOUNT}/pools/orders*")
-        expect(secure_page.locator("#live-word")).to_have_text("Live", timeout=15_000)
+        expect(secure_page.locator("#live-word")).to_have_text("Live")
 
 
 def test_login_that_ends_closes_the_dashboard(

@@ -16,7 +16,7 @@ from dashboard.probes.aiohttp import pool_of
 from dashboard.probes.emitter import Emitter
 from dashboard.recorder.ledger import Ledger
 
-_DEADLINE = 5.0
+_DEADLINE = 30.0
 
 
 class _Strangers:

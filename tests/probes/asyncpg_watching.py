@@ -18,7 +18,7 @@ from dashboard.probes.frames import UNKNOWN
 from dashboard.probes.owners import NOBODY
 from dashboard.recorder.ledger import Ledger
 
-_DEADLINE = 10.0
+_DEADLINE = 30.0
 OPENED = ["CheckoutStarted", "ConnectionCreated", "ConnectionReady", "CheckedOut"]
 
 
@@ -117,7 +117,7 @@ async def until(condition: Callable[[], object]) -> None:
 async def kill(url: str, pid: int) -> None:
     """Have the server end one backend."""
     connection = await asyncpg.connect(url)
-    await connection.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+    await connection.execute("SELECT pg_terminate_backend($1, 30000)", pid)
     await connection.close()
 
 

@@ -8,6 +8,7 @@ import asyncpg
 import psycopg
 
 from dashboard.demo.postgres import Postgres
+from tests.probes.contract import until
 
 
 async def _refuse(*_: object, **__: object) -> Any:
@@ -43,8 +44,10 @@ class PoolCase:
         await connection.execute("SELECT missing")
 
     async def kill(self, pool: Any, connection: Any) -> None:
-        address = pool._connect_args[0]
+        address, plain = pool._connect_args[0], connection._con
         await asyncio.to_thread(_terminate, address, connection.get_server_pid())
+        # Between the server's last word and the end of the stream asyncpg answers in another way.
+        await until(plain.is_closed)
         try:
             await connection.execute("SELECT 1")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -55,7 +58,9 @@ class PoolCase:
         pool._connect = _refuse
 
     async def close(self, pool: Any) -> None:
-        await pool.close()
+        # After a test that failed a connection may be out, and close() would wait for ever.
+        async with asyncio.timeout(30):
+            await pool.close()
 
     def own(self, pool: Any) -> tuple[int, int] | None:
         return pool.get_size() - pool.get_idle_size(), pool.get_idle_size()
@@ -67,7 +72,7 @@ class PoolCase:
 
 def _terminate(address: str, pid: int) -> None:
     with psycopg.connect(address, autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        other.execute("SELECT pg_terminate_backend(%s, 30000)", (pid,))
 
 
 CASES = [PoolCase()]

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import Pool
 
 from dashboard.demo.postgres import Postgres
+from tests.probes.contract import until
 
 _BOUNDED = (pool.QueuePool, pool.AsyncAdaptedQueuePool)
 
@@ -120,8 +121,10 @@ class AsyncCase(_Case):
 
     async def kill(self, engine: AsyncEngine, connection: AsyncConnection) -> None:
         raw: Any = await connection.get_raw_connection()
-        pid = raw.driver_connection.get_server_pid()
-        await asyncio.to_thread(_terminate, engine.url.render_as_string(), pid)
+        plain = raw.driver_connection
+        await asyncio.to_thread(_terminate, engine.url.render_as_string(), plain.get_server_pid())
+        # Between the server's last word and the end of the stream asyncpg answers in another way.
+        await until(plain.is_closed)
         try:
             await connection.execute(text("SELECT 1"))
         except exc.DBAPIError:
@@ -137,7 +140,7 @@ class AsyncCase(_Case):
 async def _workers_end() -> None:
     """A worker that is still closing a leaked connection would answer to a loop that is gone."""
     gc.collect()
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if not any("_connection_worker_thread" in each.name for each in threading.enumerate()):
             return
@@ -146,7 +149,7 @@ async def _workers_end() -> None:
 
 def _terminate(url: str, pid: int) -> None:
     with psycopg.connect("postgresql://" + url.split("://")[1], autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        other.execute("SELECT pg_terminate_backend(%s, 30000)", (pid,))
 
 
 def _expect_dead(use: Callable[[], object]) -> None:

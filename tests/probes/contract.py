@@ -1,7 +1,7 @@
 # ruff: noqa: D102, ASYNC109 -- Eyes says what each is; a pool has a time-out of its own
 """What the contract needs: one `Case` for each kind of pool, and eyes on what its probe tells.
 
-A library is one file with its cases, and one line in `cases()`.
+A library is one file with its cases, `case_<library>.py`.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import importlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from dashboard.model import events
 from dashboard.model.claim import CONNECTION, SITE, USE, Use
 from dashboard.model.origin import CallSite
 from dashboard.model.ports import Sink
+from dashboard.probes import libraries
 from dashboard.probes.emitter import Emitter
 from dashboard.probes.frames import UNKNOWN
 from dashboard.probes.owners import NOBODY
@@ -85,9 +85,8 @@ class Case(Protocol):
 
 def cases() -> Iterator[Case]:
     """The cases of every library whose probe is there."""
-    for library in ("sqlalchemy", "asyncpg", "aiohttp"):
-        if find_spec(f"dashboard.probes.{library}") and find_spec(f"tests.probes.case_{library}"):
-            yield from importlib.import_module(f"tests.probes.case_{library}").CASES
+    for library in libraries():
+        yield from importlib.import_module(f"tests.probes.case_{library}").CASES
 
 
 class Eyes(Protocol):
@@ -239,7 +238,7 @@ class EmitterEyes:
         return [each.kind for each in self.seen]
 
 
-async def until(condition: Callable[[], object], within: float = 10.0) -> None:
+async def until(condition: Callable[[], object], within: float = 30.0) -> None:
     """Poll until `condition()` holds."""
     deadline = time.monotonic() + within
     while not condition():

@@ -94,6 +94,20 @@ def test_lambda_and_generator_are_call_sites(pool: QueuePool, seen: Seen) -> Non
         connection.close()
 
 
+def test_comprehension_is_the_function_around_it(pool: QueuePool, seen: Seen) -> None:
+    def take() -> list[list[Any]]:
+        return [[pool.connect() for _ in range(1)] for _ in range(1)]
+
+    name = "test_comprehension_is_the_function_around_it"
+    for _ in range(2):
+        ((connection,),) = take()
+        assert seen.site().function == f"{name}.<locals>.take"
+        connection.close()
+        connection = next(pool.connect() for _ in range(1))
+        assert seen.function() == name
+        connection.close()
+
+
 def _module(source: str, file: str, pool: QueuePool) -> types.ModuleType:
     module = types.ModuleType("made")
     vars(module)["pool"] = pool

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.util import greenlet_spawn
 
 from dashboard.model.claim import SITE
 from dashboard.probes import tap
@@ -80,6 +81,13 @@ async def connect_inside(engine: AsyncEngine, check: Callable[[], None]) -> None
         await session.run_sync(inside)
 
 
+async def at_the_pool(engine: AsyncEngine, check: Callable[[], None]) -> None:
+    """Nothing but our hook is in the greenlet."""
+    connection = await greenlet_spawn(engine.sync_engine.pool.connect)
+    check()
+    await greenlet_spawn(connection.close)
+
+
 WAYS: list[Callable[..., Awaitable[None]]] = [
     in_a_block,
     in_a_transaction,
@@ -87,6 +95,7 @@ WAYS: list[Callable[..., Awaitable[None]]] = [
     in_a_session,
     run_inside,
     connect_inside,
+    at_the_pool,
 ]
 NAMES: dict[Callable[..., Awaitable[None]], str] = {
     run_inside: "inside",

@@ -24,7 +24,7 @@ class Running:
         self._begun = threading.Event()
         self.thread = threading.Thread(target=self._run, name="the shop")
         self.thread.start()
-        assert self._begun.wait(5)
+        assert self._begun.wait(30)
 
     def _run(self) -> None:
         self.loop.run_until_complete(self._live())
@@ -39,20 +39,20 @@ class Running:
         """The loop does nothing else until it is released."""
         blocking = Blocking()
         self.loop.call_soon_threadsafe(blocking.render_invoice)
-        assert blocking.begun.wait(5)
+        assert blocking.begun.wait(30)
         return blocking
 
     def settle(self) -> None:
         """Until the loop has run what it was given."""
         done = threading.Event()
         self.loop.call_soon_threadsafe(done.set)
-        assert done.wait(5)
+        assert done.wait(30)
 
     def end(self) -> None:
         """Ends loop and thread."""
         if self.thread.is_alive():
             self.loop.call_soon_threadsafe(self._end.set)
-            self.thread.join(5)
+            self.thread.join(30)
 
 
 class Blocking:
@@ -64,7 +64,7 @@ class Blocking:
     def render_invoice(self) -> None:
         """Blocks."""
         self.begun.set()
-        self.release.wait(10)
+        self.release.wait(60)
 
 
 class Clock:
@@ -79,7 +79,7 @@ class Clock:
 
 def eventually(condition: Callable[[], object]) -> None:
     """Polls until it holds."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.002)

@@ -38,7 +38,7 @@ def same(eyes: LedgerEyes, pool: Any, used: int, idle: int) -> None:
 
 def kill(postgres: Postgres, pid: int) -> None:
     with psycopg.connect(postgres.url, autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        other.execute("SELECT pg_terminate_backend(%s, 30000)", (pid,))
 
 
 def pid_of(connection: Any) -> int:

@@ -95,7 +95,7 @@ async def test_cancelled_query_frees_the_slot(postgres: Postgres) -> None:
 
 
 def _runs(postgres: Postgres, pid: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     with psycopg.connect(postgres.url, autocommit=True) as other:
         while time.monotonic() < deadline:
             query = "SELECT query FROM pg_stat_activity WHERE pid = %s"

@@ -175,6 +175,16 @@ def test_marked_test_may_keep(tmp_path: Path) -> None:
 
 
 PEAKS = """
+shared = create_engine("sqlite:///shared.db", pool_size=5)
+
+@pytest.mark.allow_pool_leaks
+def test_keeps_one():
+    kept.append(shared.connect())
+
+def test_needs_one():
+    with shared.connect():
+        pass
+
 def test_three_at_once(engine):
     connections = [engine.connect() for _ in range(3)]
     for connection in connections:
@@ -200,6 +210,8 @@ def test_most_at_once_is_reported(tmp_path: Path) -> None:
     assert re.findall(r"^ +(\d+) .*::(\w+)$", section, re.MULTILINE) == [
         ("4", "test_threads_too"),
         ("3", "test_three_at_once"),
+        ("1", "test_keeps_one"),
+        ("1", "test_needs_one"),
     ]
     assert 'name="pool_dashboard_peak:' in (tmp_path / "out.xml").read_text()
 
@@ -269,7 +281,7 @@ def test_end_of_the_pool_hides_no_leak(tmp_path: Path) -> None:
 
 def test_workers_of_xdist_report(tmp_path: Path) -> None:
     status, said = run(tmp_path, LEAKS + PEAKS, "--pool-leaks", "-n", "2")
-    assert (status, "1 failed, 4 passed" in said) == (1, True)
+    assert (status, "1 failed, 6 passed" in said) == (1, True)
     assert "4 " in said.split("most connections out at once")[1]
 
 

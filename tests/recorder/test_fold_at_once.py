@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dashboard.model.claim import Claim
 from dashboard.recorder.ledger import WIDTH
 
 from .given import SITES, Clock, hold, record, take
@@ -35,6 +36,35 @@ def test_threads_fold_at_once_and_lose_nothing() -> None:
         sum(pool.past.seconds.last("returned", pool.now(), 60)),
     ) == (12_000, 12_000)
     assert (pool.ledger.errors, pool.ledger.unmatched) == (0, 0)
+
+
+class _Busy(dict[int, Claim]):
+    """What is in use; once three are, two others are returned as soon as somebody has counted."""
+
+    def __len__(self) -> int:
+        found = super().__len__()
+        if found == 3:
+            self.pop(1)
+            self.pop(2)
+        return found
+
+
+def test_peak_stays_whatever_others_do_meanwhile() -> None:
+    pool = record()
+    pool.ledger.open = _Busy()
+    for lease in (1, 2, 3):
+        take(pool, lease)
+    assert (pool.ledger.peak, pool.ledger.peak_at) == (3, 1000.0)
+    pool.ledger.reach(2)  # By a thread that counted earlier and writes later.
+    assert pool.ledger.peak == 3
+
+
+def test_levels_of_a_large_pool_are_forgotten() -> None:
+    pool = record()
+    for lease in range(1, 200):
+        take(pool, lease)
+    assert pool.ledger.peak == 199
+    assert len(pool.ledger._reached) < 70
 
 
 class _Returner:

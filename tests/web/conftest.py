@@ -16,7 +16,7 @@ from .sites import Make
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
     """Follows no redirect."""
-    with httpx.Client(timeout=10) as made:
+    with httpx.Client(timeout=60) as made:
         yield made
 
 

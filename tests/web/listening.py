@@ -30,10 +30,22 @@ def listening(
 ) -> Iterator[Iterator[Message]]:
     """The messages of a stream, until the block ends."""
     url = f"{base}/api/stream{query}"
-    with httpx.stream("GET", url, headers=dict(headers or {}), timeout=10) as answer:
+    with httpx.stream("GET", url, headers=dict(headers or {}), timeout=60) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
         yield messages(answer.iter_bytes())
+
+
+def until_now(stream: Iterator[Message]) -> list[Any]:
+    """The batches up to the first one that was made after this moment."""
+    now = time.time()
+    batches = []
+    for message in stream:
+        if message.event == "batch":
+            batches.append(message.data)
+            if message.data["at"] >= now:
+                break
+    return batches
 
 
 def first(base: str, count: int, query: str = "", last_id: str = "") -> list[Message]:
@@ -59,7 +71,7 @@ def messages(chunks: Iterator[bytes]) -> Iterator[Message]:
                 yield Message(fields.get("event", "message"), fields.get("id", ""), data)
 
 
-def eventually(condition: Callable[[], object], within: float = 10.0) -> None:
+def eventually(condition: Callable[[], object], within: float = 60.0) -> None:
     """Polls until it holds."""
     deadline = time.monotonic() + within
     while not condition():

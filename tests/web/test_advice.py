@@ -132,6 +132,15 @@ def test_first_advice_is_open_and_remarks_stand_apart() -> None:
     assert len(re.findall(r'<details id="d-\w+" open>', text)) == 1
 
 
+def test_overview_says_how_many_changes_it_leaves_out() -> None:
+    told = [advice(title=f"no. {n}") for n in range(5)]
+    text = ask("/?part=worth", wise(advices=[*told, advice(severity="info")])).text
+    assert '<a href="/advice">5 changes worth making</a>' in text
+    assert ("no. 2" in text, "no. 3" in text) == (True, False)
+    assert '<a href="/advice">and 2 more</a>' in text
+    assert "more</a>" not in ask("/?part=worth", wise(advices=told[:3])).text
+
+
 def test_pool_page_leads_to_its_advice_and_its_incident() -> None:
     given = wise(advices=[advice(), advice(severity="info"), advice(pool="reports")])
     page = ask("/pools/orders", given).text

@@ -121,6 +121,7 @@ def test_pool_shows_who_holds_and_who_waits() -> None:
         "handed_over": False,
         "in_use_by": "",
         "beside": [],
+        "awaited_by": [],
         "backend": None,
     }
     assert found["waiting"][0]["waited_for"] == 0.4

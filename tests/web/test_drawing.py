@@ -144,3 +144,11 @@ def test_histogram_bars_cover_every_value() -> None:
     assert math.isclose(min(top for _, _, top, _ in drawn.bars), 0)
     assert [name for name, _ in drawn.points] == ["p50", "p95", "p99", "longest"]
     assert histogram(seen()) is None
+
+
+def test_histogram_of_one_value_says_it() -> None:
+    one, two = histogram(seen(0.5)), histogram(seen(0.5, 0.5))
+    assert one is not None
+    assert two is not None
+    assert one.sentence == "1 value, 516 ms"
+    assert two.sentence == "2 values, half of them below 516 ms"

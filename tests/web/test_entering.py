@@ -63,7 +63,7 @@ def test_two_host_headers_are_refused(serve_app: Serve) -> None:
 
 def _raw(base: str, request: bytes) -> bytes:
     address = urlsplit(base)
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
         connection.sendall(request)
         answer = b""
         while part := connection.recv(65536):

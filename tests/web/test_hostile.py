@@ -100,7 +100,7 @@ def test_stream_carries_every_name_in_its_own_message(serve_app: Serve) -> None:
 def test_stream_lines_are_only_ours(serve_app: Serve) -> None:
     base = served(serve_app, hostile())
     raw = b""
-    with httpx.stream("GET", base + "/api/stream", timeout=10) as answer:
+    with httpx.stream("GET", base + "/api/stream", timeout=60) as answer:
         for chunk in answer.iter_bytes():
             raw += chunk
             if raw.count(b"\n\n") >= 3:

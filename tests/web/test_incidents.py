@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import httpx
@@ -130,7 +130,7 @@ def test_blocked_loop_comes_first() -> None:
     )
     assert (
         "Not the pool, the event loop. The event loop of MainThread was blocked for 3.2 s by "
-        f"shop/exports.py:31 render, until {BEGAN}." in text
+        f"shop/exports.py:31 render, until {when(AT, datetime.now(UTC).astimezone())}." in text
     )
     assert "What its thread did" in text
     unseen = replace(OVER, loop_lag=2.5)
@@ -250,6 +250,21 @@ def test_blocked_loop_is_said_on_the_overview() -> None:
         f"{BEGAN}. Waits and holds of that time are its doing, not the pool’s. " in text
     )
     assert "orders is saturated." in text
+    assert text.index("orders is saturated.") < text.index("The event loop of MainThread")
+
+
+def test_overview_finds_at_most_three() -> None:
+    worst = [replace(BUSY, name=name) for name in ("a", "b", "c", "d")]
+    reading = PlainReading(*worst, pool("sessions"))
+    reading.moments = [incident(pool("sessions"), datetime.now(AT.tzinfo) - timedelta(minutes=20))]
+    longer = replace(LATE, name="worker", lag=4.5)
+    reading._snapshot = replace(reading._snapshot, loops=(LATE, longer))
+    answer = ask(build(reading, Access(allow_unauthenticated=True)), "/")
+    found = re.findall(r'<li id="(f-loop|f|i)-', answer.text)
+    assert found == ["f", "f", "f-loop"]
+    text = text_of(answer)
+    assert "of worker was blocked for 4.5 s" in text
+    assert "2 more pools need attention" in text
 
 
 def test_hostile_names_stay_text() -> None:

@@ -74,14 +74,14 @@ def test_overview_in_the_first_seconds_invents_nothing() -> None:
     assert "No event yet" in text
 
 
-@pytest.mark.parametrize("part", ["findings", "table", "trend", "rates", "worth"])
+@pytest.mark.parametrize("part", ["findings", "timeouts", "table", "trend", "rates", "worth"])
 def test_overview_part_is_a_fragment_of_the_page(part: str) -> None:
     answer = get(f"/?part={part}", hx_request="true")
     assert answer.status_code == 200
     assert "<html" not in answer.text
 
 
-@pytest.mark.parametrize("part", ["now", "lanes", "trend", "aid"])
+@pytest.mark.parametrize("part", ["figures", "now", "lanes", "trend", "aid", "incident"])
 def test_pool_part_is_a_fragment_of_the_page(part: str) -> None:
     answer = get(f"/pools/orders?part={part}", hx_request="true")
     assert answer.status_code == 200

@@ -73,6 +73,12 @@ def test_advice_is_in_the_report() -> None:
     ]
 
 
+def test_verdict_is_in_words() -> None:
+    given = orders()
+    given.found = [replace(suspect("orders"), verdict="held_elsewhere")]
+    assert "- **held elsewhere**, probable: " in report(given)
+
+
 def test_suspect_that_ended_says_when() -> None:
     given = orders()
     given.found = [replace(suspect("orders"), ended_at=AT - timedelta(minutes=1))]

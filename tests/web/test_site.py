@@ -165,7 +165,7 @@ async def test_answers_while_the_hosts_threads_are_all_taken() -> None:
 
     limiter = to_thread.current_default_thread_limiter()
     limiter.total_tokens = 1
-    async with limiter, asyncio.timeout(10):
+    async with limiter, asyncio.timeout(60):
         transport = httpx.ASGITransport(opened())
         async with httpx.AsyncClient(transport=transport, base_url="http://a.example") as client:
             for path in ("/", "/pools/orders", "/api/pools", "/metrics", "/report.md", "/readyz"):

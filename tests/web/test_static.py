@@ -1,5 +1,6 @@
 """Static files."""
 
+import re
 import time
 from pathlib import Path
 
@@ -111,11 +112,11 @@ def test_nothing_else_is_served(app: ASGIApp, path: str) -> None:
 
 def test_range_is_ignored_and_costs_nothing(app: ASGIApp) -> None:
     many = "bytes=" + ",".join(f"{n}-{n + 1}" for n in range(5000))
-    start = time.perf_counter()
+    start = time.process_time()
     answer = ask(app, "/static/css/app.css", range=many)
     assert (answer.status_code, answer.text) == (200, CSS)
     assert "content-range" not in answer.headers
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_head_says_how_long(app: ASGIApp) -> None:
@@ -126,3 +127,17 @@ def test_head_says_how_long(app: ASGIApp) -> None:
 def test_our_own_files_are_there() -> None:
     assert all(file.content for file in static.load(STATIC).values())
     assert "icon.svg" in static.load(STATIC)
+
+
+def test_own_scripts_are_sent_without_comments() -> None:
+    sent = static.load(STATIC)
+    for path in (STATIC / "js").glob("*.js"):
+        source, text = path.read_text(), sent[f"js/{path.name}"].content.decode()
+        assert (path.name, re.findall(r"^\s*(?://|/\*)", text, re.MULTILINE)) == (path.name, [])
+        code = re.sub(r"//[^\n]*|/\*\*(?s:.*?)\*/", "", source)
+        assert re.findall(r"`[^`]*`", text) == re.findall(r"`[^`]*`", code)
+
+
+def test_vendored_scripts_are_sent_as_they_are() -> None:
+    sent = static.load(STATIC)["vendor/uPlot.iife.min.js"].content
+    assert sent == (STATIC / "vendor" / "uPlot.iife.min.js").read_bytes()

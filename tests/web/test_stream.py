@@ -91,7 +91,7 @@ def test_event_says_who_and_how_long(serve_app: Serve, make: Make) -> None:
 
 def test_asks_for_a_quick_return(serve_app: Serve, make: Make) -> None:
     base = serve_app(make())
-    with httpx.stream("GET", base + "/api/stream", timeout=10) as answer:
+    with httpx.stream("GET", base + "/api/stream", timeout=60) as answer:
         assert next(answer.iter_bytes()).startswith(b"retry: 1000\n\n")
 
 
@@ -208,7 +208,7 @@ def test_one_reader_for_all_clients(serve_app: Serve, make: Make) -> None:
 
 def test_raw_stream_has_only_its_own_lines(serve_app: Serve, make: Make) -> None:
     base = serve_app(make())
-    with httpx.stream("GET", base + "/api/stream", timeout=10) as answer:
+    with httpx.stream("GET", base + "/api/stream", timeout=60) as answer:
         raw, seen = b"", 0
         for chunk in answer.iter_bytes():
             raw += chunk

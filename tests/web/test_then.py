@@ -16,7 +16,7 @@ from dashboard.analysis.formerly import (
     suspects_at,
 )
 from dashboard.analysis.status import Status
-from dashboard.model.history import History
+from dashboard.model.history import Capacity, History
 from dashboard.model.lanes import Lanes
 
 from .asking import ask
@@ -121,13 +121,15 @@ def test_finding_names_pool_and_line() -> None:
 class Saturated(Given):
     """Full and with somebody waiting at every moment, with two time-outs in the last second."""
 
+    capacities: tuple[Capacity, ...] = ()
+
     def history(
         self, name: str, seconds: float, points: int, until: float | None = None
     ) -> History:
         """The flat line of `Given`, at the top."""
         flat = super().history(name, seconds, points, until)
         timeouts = (*(0 for _ in flat.timeouts[1:]), 2)
-        return replace(flat, used=(30,) * points, timeouts=timeouts)
+        return replace(flat, used=(30,) * points, timeouts=timeouts, capacities=self.capacities)
 
 
 def test_frozen_pages_name_status_and_suspects_of_then() -> None:
@@ -147,6 +149,21 @@ def test_frozen_pages_name_status_and_suspects_of_then() -> None:
     then = ask(site, f"/api/pools/orders?at={MOMENT}").json()["then"]
     assert (then["status"], then["used"], then["timeouts"]) == ("Timing out", 30, 2)
     assert "then" not in ask(site, "/api/pools/orders").json()
+
+
+def test_frozen_pages_have_the_capacity_of_then() -> None:
+    given = Saturated(pools={"orders": pool("orders")})
+    given.capacities = (Capacity(0.0, 30, 40), Capacity(9.0, 20, 30))
+    site = opened(given)
+    page = ask(site, f"/pools/orders?at={MOMENT}").text
+    assert "30 of 30 connections were out and 1 caller was waiting." in page
+    assert "30<small>/ 30</small>" in page
+    overview = ask(site, f"/?at={MOMENT}").text
+    assert "30<small>/ 30</small>" in overview
+    assert '<span class="of"> of 30</span>' in overview
+    then = ask(site, f"/api/pools/orders?at={MOMENT}").json()["then"]
+    assert (then["used"], then["max"]) == (30, 30)
+    assert '<span data-cell="total-max">7</span>' in ask(site, "/").text
 
 
 class Then(Given):

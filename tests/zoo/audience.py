@@ -209,7 +209,7 @@ def play(
     web: str,
     *,
     long: float = 3.5,
-    patience: float = 8.0,
+    patience: float = 30.0,
     leaves_early: bool = True,
     connections: int = _CONNECTIONS,
 ) -> list[Show]:

@@ -265,3 +265,21 @@ async def clean_up_goes_on_after_a_cancellation(stage: AsyncStage) -> None:
         task.cancel()
         await asyncio.sleep(0.1)
     await ending[0]
+
+
+@healthy(ASYNCPG, "gather")
+async def children_acquire_while_the_parent_holds(stage: AsyncStage) -> None:
+    """In a pool that is full now and then, but never of parents alone."""
+
+    async def part(seconds: float) -> None:
+        async with stage.pool.acquire() as inner:
+            await _use(inner, seconds)
+
+    async def handle(seconds: float = 0.0) -> None:
+        async with stage.pool.acquire() as outer:
+            await outer.fetchval("SELECT 1")
+            await asyncio.gather(*[part(seconds) for _ in range(4)])
+            await _use(outer, seconds / 4)
+
+    await stage.warm(handle)
+    await handle(stage.long / 4)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from aiohttp import WSMsgType, web
 
-_DEADLINE = 10.0
+_DEADLINE = 30.0
 _CHUNK = b"x" * 65536
 
 

@@ -107,6 +107,46 @@ async def two_tasks_acquire_inside_an_acquire(stage: AsyncStage) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@leak(ASYNCPG, "C-4", "deadlocked")
+async def children_of_two_tasks_acquire_beside_them(stage: AsyncStage) -> None:
+    """Each holds one and waits for children, in `gather`, that want one each."""
+    ready = asyncio.Barrier(2)
+
+    async def part() -> None:
+        async with stage.pool.acquire() as inner:  # part of it
+            await inner.fetchval("SELECT 1")
+
+    async def handle() -> None:
+        async with stage.pool.acquire() as outer:  # leak
+            await outer.fetchval("SELECT 1")
+            await ready.wait()
+            await asyncio.gather(part(), part())
+
+    tasks = [asyncio.create_task(handle(), name=f"request {n}") for n in range(2)]
+    await stage.wait_for_verdict()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@leak(ASYNCPG, "C-3", "held_elsewhere", "overdue", "stalled")
+async def deadline_of_a_request_pins_a_slot(stage: AsyncStage) -> None:
+    """`wait_for` around the request to the bank: before Python 3.12 that is a task of its own."""
+
+    async def pay(seconds: float = 0.0) -> None:
+        async with stage.pool.acquire() as connection:  # leak
+            await connection.fetchval("SELECT 1")
+            asked = stage.session.get(f"/late?seconds={seconds}")
+            async with await asyncio.wait_for(asked, 90) as response:
+                await response.read()
+
+    await stage.warm(pay)
+    task = asyncio.create_task(pay(60), name="pay")
+    await stage.wait_for_verdict()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 @leak(ASYNC, "C-3", "held_elsewhere", "overdue", "stalled")
 async def transaction_waits_for_another_service(stage: AsyncStage) -> None:
     """Idle in transaction while the bank thinks; the bank's session is watched as well."""

@@ -7,8 +7,8 @@ from typing import Final
 from ...model.whatif import Change, Row
 from .. import budget, gates
 from ..case import Case
-from ..explaining import span
 from ..lab import Lab
+from ..sentences import span
 from ..sizing import staffing
 from ..words import between, number
 from .rule import BEYOND, Found
@@ -63,6 +63,7 @@ def enlarged(
         unknown=BEYOND.format(most=lab.most_held),
         held_back=held_back,
         benefit=max(0.0, lab.wait(95) - (_upper(chosen) if chosen.p95 is None else chosen.p95)),
+        is_replayed=True,
     )
 
 
@@ -128,6 +129,7 @@ def _experiment(
         unknown=BEYOND.format(most=lab.most_held),
         held_back=held_back,
         benefit=max(0.0, lab.wait(95) - _lower(hopeful)),
+        is_replayed=True,
     )
 
 

@@ -4,9 +4,9 @@ from typing import Final
 
 from ...model.snapshot import CallSiteStats
 from ...model.whatif import Change
-from .. import gates, remedies
+from .. import deadlock, gates, remedies
 from ..case import Case
-from ..words import line, long, many, number, sentence
+from ..words import fitting, line, long, many, number, sentence
 from .enlarging import predicted_change
 from .rule import WATCH, Found, rule
 
@@ -63,7 +63,7 @@ def held_unused(case: Case) -> Found | None:
             (
                 f"{site.call_site}: held for {long(mean)} on average, of which "
                 f"{long(site.busy_time / site.checkouts)} ({busy:.1%}) in statements "
-                f"({site.checkouts:,} checkouts, {site.statements:,} statements)."
+                f"({site.checkouts:,} checkouts, {many(site.statements, 'statement')})."
             ),
             *((f"The longest pause of a checkout is {long(gap)} (median).",) if gap else ()),
             f"That is {site.share:.0%} of all connection time of this pool.",
@@ -105,32 +105,37 @@ def nested(case: Case) -> Found | None:
     worst = max(case.pool.nestings, key=lambda n: (n.owners * (n.depth - 1), n.count), default=None)
     if worst is None:
         return None
-    floor = worst.owners * (worst.depth - 1) + 1
-    cap = case.pool.max
-    is_safe = cap is None or cap >= floor
-    locked = [each for each in case.suspects if each.verdict == "deadlocked"]
+    cap, floor = case.pool.max, deadlock.floor_of(case.pool.nestings)
+    is_safe = cap is None or cap >= floor.slots
+    # Lines that were never seen to meet may.
+    is_alone_safe = cap is None or cap >= deadlock.floor_of([worst]).slots
+    locked = {each.owner.ident for each in case.suspects if each.verdict == "deadlocked"}
     return Found(
         title=f"{line(worst.outer)} holds a connection and asks for another",
-        severity="info" if is_safe and not locked else "critical",
+        severity="critical" if locked or not is_alone_safe else "info" if is_safe else "warning",
         evidence=(
             (
                 f"Held by {worst.outer}, asked for by {worst.inner}: "
                 f"{many(worst.count, 'time')}, up to {worst.depth} at once by one owner, up to "
                 f"{many(worst.owners, 'owner')} at a time."
             ),
-            (
-                f"{worst.owners} x ({worst.depth} - 1) + 1 = {floor} slots are safe; the pool has "
-                f"{'no bound' if cap is None else cap}."
-            ),
-            *((f"{many(len(locked), 'owner')} wait for each other now.",) if locked else ()),
+            (f"{floor} slots are safe; the pool has {'no bound' if cap is None else cap}."),
+            *_locked(len(locked)),
         ),
         code=remedies.pass_down(case, worst.inner)
-        + ("" if is_safe else f"# until then: at least {floor} slots in all"),
+        + ("" if is_safe else f"# until then: at least {floor.slots} slots in all"),
         reasons=("one connection for one piece of work",),
-        effect=f"No deadlock: with {floor} slots it cannot happen with what was seen; with one "
-        "connection for each owner it cannot happen at all.",
-        benefit=float(floor),
+        effect=f"No deadlock: with {floor.slots} slots it cannot happen with what was seen; with "
+        "one connection for each owner it cannot happen at all.",
+        benefit=float(floor.slots),
     )
+
+
+def _locked(owners: int) -> tuple[str, ...]:
+    if not owners:
+        return ()
+    waits = fitting(owners, "waits for itself", "wait for each other")
+    return (f"{many(owners, 'owner')} {waits} now.",)
 
 
 @rule(
@@ -175,6 +180,7 @@ def more_threads(case: Case) -> Found | None:
 +    anyio.to_thread.current_default_thread_limiter().total_tokens = {cap}
 # or open and close inside the endpoint:
 +    with Session(engine) as session:
++        ...  # the whole of its work with the database
 """,
         reasons=(f"anyio runs up to {ANYIO} threads unless told otherwise",),
         effect=(

@@ -5,13 +5,15 @@ from typing import Final
 
 from ...model.seen import HostUse
 from ..case import Case
-from ..words import long, many, number
+from ..words import fitting, long, many, number
 from .rule import SETTINGS, WATCH, Found, rule
 
 #: One host that has so much of the limit leaves too little to the others.
 _HOG: Final = 0.8
 #: How long uvicorn keeps an idle connection; aiohttp keeps one for 15 s.
 _SERVER_KEEPS: Final = 5.0
+#: A keep-alive time from which on a second less is not too little.
+_SHORT: Final = 1.5
 _LOOKUPS: Final = 10
 _LOOKUP_SHARE: Final = 0.10
 _REUSED: Final = 0.99
@@ -49,19 +51,21 @@ def _hit(each: HostUse, per_host: int, limit: int) -> Found:
     wanted = ceil(load + 2 * sqrt(load))
     if limit:
         wanted = min(wanted, limit)
+    were = fitting(each.used, "was", "were")
     return Found(
         title=f"Requests to {each.host} wait while the connector has room",
         evidence=(
             (
-                f"{each.used} of limit_per_host {per_host} were in use for {each.host} and "
-                f"{many(each.waiting, 'request')} waited."
+                f"{each.used} of limit_per_host {per_host} {were} in use for {each.host} "
+                f"and {many(each.waiting, 'request')} waited."
             ),
             f"All hosts together used {each.total_used}"
             + (f" of limit {limit}." if limit else "; limit is off."),
         ),
         settings={"limit_per_host": (per_host, max(per_host + 1, wanted))},
         reasons=(f"{load} wanted a connection at once; twice the root on top",),
-        effect=f"Up to {each.waiting} requests at a time no longer wait for this limit.",
+        effect=f"Up to {many(each.waiting, 'request')} at a time no longer "
+        f"{fitting(each.waiting, 'waits', 'wait')} for this limit.",
         confidence="medium",
         unknown=f"how many connections {each.host} takes kindly",
         benefit=float(each.waiting),
@@ -116,13 +120,14 @@ def mismatch(case: Case) -> Found | None:
     if least > keep:
         return None
     server = _SERVER_KEEPS if _SERVER_KEEPS <= least < _SERVER_KEEPS + 2 else least
-    wanted = max(0.5, round(server - 1, 1)) if server > 1.5 else round(0.8 * server, 2)
+    wanted = round(server - 1, 1) if server > _SHORT else round(0.8 * server, 2)
     return Found(
         title="Connections fail when they are used again",
         evidence=(
             (
-                f"{many(len(dead), 'connection')} failed right after it was taken again; the least "
-                f"idle time before was {long(least)}."
+                f"{many(len(dead), 'connection')} failed right after "
+                f"{fitting(len(dead), 'it was', 'they were')} taken again; the least idle time "
+                f"before was {long(least)}."
             ),
             (
                 f"keepalive_timeout is {long(keep)}: the client keeps a connection for longer than "
@@ -130,10 +135,14 @@ def mismatch(case: Case) -> Found | None:
             ),
         ),
         settings={"keepalive_timeout": (keep, wanted)},
-        reasons=(f"a second below what the server keeps, about {long(server)}",),
+        reasons=(f"{_below(server)} what the server keeps, about {long(server)}",),
         effect="The client gives a connection up before the server does: these failures go away.",
         benefit=float(len(dead)),
     )
+
+
+def _below(server: float) -> str:
+    return "a second below" if server > _SHORT else "0.8 of"
 
 
 @rule(

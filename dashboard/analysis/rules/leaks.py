@@ -10,7 +10,7 @@ from .. import remedies
 from ..case import Case
 from ..forecast import is_enough
 from ..gates import leaks
-from ..words import line, long, many, number, sentence
+from ..words import fitting, line, long, many, number, sentence
 from .rule import WATCH, Found, rule
 
 #: Idle in transaction: at several checkouts of a line, and at any.
@@ -70,10 +70,11 @@ def _evidence(mine: Sequence[Suspect]) -> tuple[str, ...]:
     """Who, since when, and why it is believed."""
     worst = mine[0]
     route = f", in {worst.request}" if worst.request is not None else ""
+    held, last = ("held", "") if len(mine) == 1 else ("the longest held", ", last")
     return (
         (
-            f"{worst.call_site}: {many(len(mine), 'connection')}, the longest held for "
-            f"{long(max(each.held_for for each in mine))}, last by {worst.owner}{route}."
+            f"{worst.call_site}: {many(len(mine), 'connection')}, {held} for "
+            f"{long(max(each.held_for for each in mine))}{last} by {worst.owner}{route}."
         ),
         *(sentence(text) for text in worst.evidence[:3]),
     )
@@ -101,7 +102,8 @@ def _exhaustion(case: Case, found: Sequence[Suspect]) -> tuple[str, ...]:
     each = case.watched_for / len(gone)
     return (
         (
-            f"One slot is lost every {long(each)}; the {many(free, 'free slot')} are gone in about "
+            f"One slot is lost every {long(each)}; the {many(free, 'free slot')} "
+            f"{fitting(free, 'is', 'are')} gone in about "
             f"{long(free * each)}."
         ),
     )
@@ -110,7 +112,9 @@ def _exhaustion(case: Case, found: Sequence[Suspect]) -> tuple[str, ...]:
 def _recovered(found: Sequence[Suspect]) -> str:
     slots = sum(1 for each in found if each.ended_at is None)
     if slots:
-        return f"{many(slots, 'slot')} come back and stay."
+        return (
+            f"{many(slots, 'slot')} {fitting(slots, 'comes back and stays', 'come back and stay')}."
+        )
     reopened = many(len(found), "connection")
     return f"{reopened} would not have been thrown away and opened anew."
 
@@ -138,11 +142,12 @@ def idle_in_transaction(case: Case) -> Found | None:
     is_usual = several >= 1 and _is_usual(case, site)
     if longest < _STALLED_LONG and several < 2 and not is_usual:
         return None
+    most = fitting(len(mine), " for", ", the longest for")
     return Found(
         title=f"{line(site)} leaves transactions open while it does something else",
         severity="critical" if longest >= _STALLED_LONG else "warning",
         evidence=(
-            f"{many(len(mine), 'transaction')} idle, the longest for {long(longest)}.",
+            f"{many(len(mine), 'transaction')} idle{most} {long(longest)}.",
             *(sentence(text) for text in mine[0].evidence[:3]),
         ),
         code=remedies.earlier(case, site)
@@ -199,7 +204,7 @@ def unread(case: Case) -> Found | None:
         evidence=(
             *_evidence(mine),
             *_elsewhere(found, site),
-            *((f"{number(rate)} an hour are lost.",) if rate >= 1 else ()),
+            *((f"Lost: {number(rate)} an hour.",) if rate >= 1 else ()),
         ),
         code=remedies.with_block(case, site),
         reasons=(f"{many(len(mine), 'response')} of this line kept the connection",),

@@ -1,11 +1,13 @@
 """R16 to R19: pools that are made too often, never closed, or used where they do not belong."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from ...model.seen import Birth
+from ...model.snapshot import PoolSnapshot
 from .. import remedies
 from ..case import Case
-from ..words import line, long, many, number
+from ..words import fitting, line, long, many, number
 from .rule import WATCH, Found, rule
 
 #: Pools of one line for one place: more than this many, or more than one a minute.
@@ -39,7 +41,8 @@ def _a_minute(birth: Birth) -> float:
     why="""An engine is a pool: made for each request it pools nothing, each request pays for
     connecting, and what is not disposed of keeps its connections until the garbage collector
     comes. Make one for each process, at module level or in the lifespan. Two pools to the same
-    database with the same options are mostly one too many: each keeps its own connections idle.
+    database are mostly one too many, unless one is kept apart on purpose (reports, another role):
+    each keeps its own connections idle.
     """,
     silent="""At most three pools of a line for the same place are alive, and it made no more than
     one a minute in the last ten minutes; NullPool (tests, poolers). It needs `watch_all()`, which
@@ -65,8 +68,8 @@ def _made_often(case: Case, birth: Birth) -> Found:
         evidence=(
             (
                 f"{birth.call_site} made {many(birth.count, noun)} for "
-                f"{birth.address or 'one place'}; {birth.alive} are alive, "
-                f"{number(round(each, 1))} checkouts each."
+                f"{birth.address or 'one place'}; {_alive(birth)}, "
+                f"{_each(each, 'checkout')}."
             ),
             *((f"Opening a connection takes {long(create)} (median).",) if create else ()),
         ),
@@ -78,26 +81,48 @@ def _made_often(case: Case, birth: Birth) -> Found:
     )
 
 
+def _alive(birth: Birth) -> str:
+    return f"{birth.alive} {fitting(birth.alive, 'is', 'are')} alive"
+
+
+def _each(mean: float, noun: str) -> str:
+    """`1.2 checkouts each`."""
+    rounded = round(mean, 1)
+    return f"{number(rounded)} {fitting(rounded, noun, f'{noun}s')} each"
+
+
 def _twins(case: Case) -> Found | None:
     """Told once, at the first by name."""
     twins = sorted(case.seen.twins)
     if len(twins) < 2 or case.pool.name != twins[0] or case.is_file:
         return None
-    lines = [
-        line(pool.born_at)
-        for pool in sorted(case.pools, key=lambda each: each.name)
-        if pool.name in twins and pool.born_at is not None
-    ]
+    pools = [pool for pool in sorted(case.pools, key=lambda each: each.name) if pool.name in twins]
+    lines = [line(pool.born_at) for pool in pools if pool.born_at is not None]
+    apart = _differing(pools)
     made = f" They are made at {', '.join(lines)}." if lines else ""
     return Found(
         title=f"{len(twins)} pools lead to the same database",
         severity="info",
-        evidence=(f"{', '.join(twins)}: same library, same place, same options.{made}",),
+        evidence=(
+            f"{', '.join(twins)}: same library, same place, {apart or 'same options'}.{made}",
+        ),
         code=remedies.lifespan(case),
         reasons=("one pool, imported by both",),
         effect="Idle connections of one serve the callers of the other.",
-        confidence="medium",
+        confidence="low" if apart else "medium",
     )
+
+
+def _differing(pools: Sequence[PoolSnapshot]) -> str:
+    """`other options: pool_size 5, 3`; empty where all have the same."""
+    named = sorted({option for pool in pools for option in pool.config})
+    values = {option: [pool.config.get(option) for pool in pools] for option in named}
+    other = [
+        f"{option} {', '.join(map(str, each))}"
+        for option, each in values.items()
+        if any(value != each[0] for value in each)
+    ]
+    return f"other options: {'; '.join(other)}" if other else ""
 
 
 @rule(
@@ -126,8 +151,8 @@ def session_per_request(case: Case) -> Found | None:
         title=f"{line(birth.call_site)} makes a ClientSession for each request",
         evidence=(
             (
-                f"{birth.call_site} made {many(birth.count, 'session')}, {number(round(each, 1))} "
-                f"requests each; {birth.alive} are alive."
+                f"{birth.call_site} made {many(birth.count, 'session')}, "
+                f"{_each(each, 'request')}; {_alive(birth)}."
             ),
             *((f"Connecting takes {long(connect)} (median).",) if connect else ()),
         ),
@@ -165,7 +190,7 @@ def never_closed(case: Case) -> Found | None:
         evidence=(
             (
                 f"{birth.unclosed:,} of {many(birth.count, noun)} that {birth.call_site} made "
-                "were dropped while they were open."
+                f"{fitting(birth.unclosed, 'was', 'were')} dropped while open."
             ),
         ),
         code=remedies.lifespan(case),
@@ -178,10 +203,11 @@ def never_closed(case: Case) -> Found | None:
 def _loop_gone(case: Case) -> Found:
     born = case.pool.born_at
     where = f" It was made at {born}." if born is not None else ""
+    were = fitting(case.pool.count, "was", "were")
     return Found(
         title="The pool's event loop ended while the pool was open",
         evidence=(
-            f"{many(case.pool.count, 'connection')} were open when the loop was closed.{where}",
+            f"{many(case.pool.count, 'connection')} {were} open when the loop was closed.{where}",
         ),
         code=remedies.lifespan(case),
         reasons=("closed before the loop ends",),
@@ -217,13 +243,13 @@ def elsewhere(case: Case) -> Found | None:
 """
         effect = "Two processes no longer talk over one connection."
     else:
-        evidence = "Made in one event loop, used in another."
+        evidence = "Its connections belong to one event loop, another one used them."
         code, effect = remedies.lifespan(case), "The pool lives and ends with its loop."
     if case.pool.library != "sqlalchemy":
         code = remedies.lifespan(case)
     born = case.pool.born_at
     return Found(
-        title="The pool is used where it does not belong",
+        title=f"The pool is used in another {'process' if is_other else 'event loop'}",
         severity="critical",
         evidence=(evidence, *((f"It was made at {born}.",) if born is not None else ())),
         code=code,

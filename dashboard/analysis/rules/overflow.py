@@ -9,6 +9,8 @@ from ..words import long, many, number
 from .rule import SETTINGS, WATCH, Found, rule
 
 _WEEK: Final = 7 * DAY
+#: Overflow that is kept for the day on which it is needed.
+_SPARE: Final = 2
 #: Churn: opens a minute, and their share of the checkouts.
 _OPENS_A_MINUTE: Final = 1.0
 _OPENS_SHARE: Final = 0.02
@@ -114,8 +116,8 @@ def _whole(value: float | None) -> int | None:
     pool no longer protects anybody, and the failure hits every other client of the server. A
     bound makes the burst wait instead. Overflow that was not needed in a week is harmless, but
     it counts in the server's budget.""",
-    silent="""The pool has a bound and used its overflow, or was watched for less than a week;
-    pools that keep nothing.""",
+    silent="""The pool has a bound and used its overflow, or it is two at most, or the pool was
+    watched for less than a week; pools that keep nothing.""",
 )
 def unlimited(case: Case) -> Found | None:
     """`max_overflow=-1`, `pool_size=0`, `limit=0`; or overflow that a week did not need."""
@@ -131,18 +133,18 @@ def unlimited(case: Case) -> Found | None:
 def _no_bound(case: Case) -> Found:
     pool = case.pool
     size = case.number("pool_size") or 0
-    wanted = max(int(size) + 2, pool.peak + 2) if not case.is_static else int(size) + 10
+    wanted = max(int(size), pool.peak) + 2 if pool.checkouts else int(size) + 10
     overflow = _whole(case.number("max_overflow"))
     settings: dict[str, tuple[object, object]] = {"max_overflow": (overflow, wanted - int(size))}
     if size == 0:
         settings = {"pool_size": (0, max(5, wanted))}
-    most = "" if case.is_static else f" At most {pool.peak} were out at once."
+    most = f" At most {pool.peak} were out at once." if pool.checkouts else ""
     option = "pool_size=0" if size == 0 else f"max_overflow={overflow}"
     return Found(
         title="The pool has no bound",
         evidence=(f"{option}: a burst or a leak opens connections without end.{most}",),
         settings=settings,
-        reasons=(f"the peak was {pool.peak}; two more" if not case.is_static else "a bound",),
+        reasons=(f"the peak was {pool.peak}; two more" if pool.checkouts else "a bound",),
         effect="Bounds the damage: a burst waits, and the server stays open to others.",
         confidence="medium",
     )
@@ -150,14 +152,14 @@ def _no_bound(case: Case) -> Found:
 
 def _no_limit(case: Case) -> Found:
     peak = case.pool.peak
-    limit = 100 if case.is_static else max(20, 2 * peak)
-    most = "" if case.is_static else f" At most {peak} were out at once."
+    limit = max(20, 2 * peak) if case.pool.checkouts else 100
+    most = f" At most {peak} were out at once." if case.pool.checkouts else ""
     return Found(
         title="The connector has no limit",
         severity="info",
         evidence=(f"limit=0: a slow host ties up sockets without end.{most}",),
         settings={"limit": (0, limit)},
-        reasons=("aiohttp's default" if case.is_static else f"twice the peak of {peak}",),
+        reasons=(f"twice the peak of {peak}" if case.pool.checkouts else "aiohttp's default",),
         effect="Bounds the damage: requests wait instead of opening sockets.",
         confidence="medium",
     )
@@ -166,6 +168,8 @@ def _no_limit(case: Case) -> Found:
 def _unused(case: Case) -> Found | None:
     pool, overflow = case.pool, case.number("max_overflow")
     if not overflow or pool.size is None or case.watched_for < _WEEK or pool.peak > pool.size:
+        return None
+    if overflow <= _SPARE:
         return None
     return Found(
         title="The overflow was never used",
@@ -176,9 +180,9 @@ def _unused(case: Case) -> Found | None:
                 f"{long(case.watched_for)}; max_overflow is {int(overflow)}."
             ),
         ),
-        settings={"max_overflow": (int(overflow), min(2, int(overflow)))},
+        settings={"max_overflow": (int(overflow), _SPARE)},
         reasons=(f"the peak was {pool.peak} of {pool.size}",),
         effect="None for callers; the server's budget has "
-        f"{max(0, int(overflow) - 2) * case.server.workers} connections more.",
+        f"{many((int(overflow) - _SPARE) * case.server.workers, 'connection')} more.",
         confidence="medium",
     )

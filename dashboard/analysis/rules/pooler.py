@@ -92,8 +92,14 @@ def _evidence(case: Case) -> tuple[str, ...]:
     return (*((told,) if failed else ()), *((_leads_to(case),) if case.is_pooled else ()))
 
 
+def _by(case: Case) -> str:
+    """The other one is Supabase's, among others."""
+    is_usual = case.place.endswith(":6432")
+    return "that is PgBouncer's usual port" if is_usual else "poolers listen on that port"
+
+
 def _leads_to(case: Case) -> str:
-    return f"The pool connects to {case.place}: that is PgBouncer's usual port."
+    return f"The pool connects to {case.place}: {_by(case)}."
 
 
 @rule(
@@ -126,7 +132,7 @@ def double(case: Case) -> Found | None:
         ),
         settings=_smaller(case, each),
         code=_without(case),
-        reasons=(f"{size} over {case.server.workers} workers",),
+        reasons=(f"{size} over {many(case.server.workers, 'worker')}",),
         effect="Callers wait in this pool, where it can be seen, and not in the pooler.",
         confidence="medium" if told is not None else "low",
     )

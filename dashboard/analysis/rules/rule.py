@@ -18,7 +18,8 @@ class Found:
 
     `settings` is a change of options, by name: as it is and as it should be; an option that is
     not set yet has None before. `code` follows. `reasons` stand above the diff, `unknown` below.
-    `benefit` compares the advice with itself over time: seconds of p95, or a count.
+    `benefit` compares the advice with itself over time: seconds of p95, or a count. `is_replayed`
+    figures come from the requests that were replayed, not from all of the watch.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Found:
     unknown: str = ""
     held_back: str = ""
     benefit: float | None = None
+    is_replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

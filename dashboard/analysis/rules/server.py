@@ -5,7 +5,7 @@ from typing import Final
 from .. import budget, gates
 from ..budget import USUAL, Budget
 from ..case import Case
-from ..explaining import span
+from ..sentences import span
 from ..slowdown import Slowdown
 from ..words import line, many
 from .rule import SETTINGS, TRACE, Found, rule
@@ -25,12 +25,15 @@ _DEFAULTS: Final = {"MySQL": 151}
     busiest hour ends in "too many clients", also for everybody else. A server works best with few
     connections that are busy: some for each core, not hundreds.""",
     silent="""The sum fits the limit that was given; no limit was given and the sum stays below
-    the server's default (PostgreSQL 100, less 3 reserved); SQLite and HTTP.""",
+    the server's default (PostgreSQL 100, less 3 reserved); SQLite and HTTP; a pooler's port (6432
+    or 6543), behind which there are fewer connections than pools open: see R24.""",
 )
 def too_many(case: Case) -> Found | None:
     """The pools of all workers may open more than the server has."""
     found = budget.for_pool(case.pool, case.pools, case.server)
     if found is None or not _is_largest(found, case.pool.name):
+        return None
+    if found.is_pooled and found.usable is None:
         return None
     if found.usable is None:
         return _unknown(case, found)
@@ -43,14 +46,20 @@ def _is_largest(found: Budget, name: str) -> bool:
     return max(sorted(totals), key=totals.__getitem__) == name
 
 
+def _is_many(found: Budget) -> bool:
+    """Several pools, or one in each of several workers."""
+    return len(found.shares) > 1 or found.limit.workers > 1
+
+
 def _unknown(case: Case, found: Budget) -> Found | None:
     usual = _DEFAULTS.get(case.pool.backend, USUAL)
     if found.wanted is None or found.wanted <= usual - _RESERVED:
         return None
+    pools = "These pools" if _is_many(found) else "This pool"
     return Found(
-        title=f"These pools may open {found.wanted:,} connections",
+        title=f"{pools} may open {found.wanted:,} connections",
         evidence=(
-            f"{found.formula()} connections" + (f" at {case.place}." if case.place else "."),
+            f"{found.formula()} connections at {found.server}.",
             f"A server's default max_connections is {usual}, {_RESERVED} of them reserved.",
             found.reserve(),
         ),
@@ -68,10 +77,11 @@ def _unknown(case: Case, found: Budget) -> Found | None:
 def _broken(case: Case, found: Budget) -> Found:
     limit, room = case.server, found.room(case.pool.name) or 0
     wanted = "any number of" if found.wanted is None else f"{found.wanted:,}"
+    pools = "The pools" if _is_many(found) else "The pool"
     return Found(
-        title=f"The pools may ask the server for {wanted} connections; it has {found.usable:,}",
+        title=f"{pools} may ask the server for {wanted} connections; it has {found.usable:,}",
         severity="critical" if case.pool.backend else "warning",
-        evidence=(f"{found.formula()}.", f"{found.reserve()}.", found.sentence()),
+        evidence=(*_sum(found), f"{found.reserve()}.", found.sentence()),
         settings=_within(case, room),
         code="" if room else _pooler(),
         reasons=(
@@ -83,6 +93,12 @@ def _broken(case: Case, found: Budget) -> Found:
         effect='No "too many clients"; the smaller pool is predicted by the what-if of its page.',
         benefit=float((found.wanted or 10_000) - (found.usable or 0)),
     )
+
+
+def _sum(found: Budget) -> tuple[str, ...]:
+    """Nothing to add up where there is one pool of one size."""
+    formula = found.formula()
+    return (f"{formula}.",) if "=" in formula else ()
 
 
 def _within(case: Case, room: int) -> dict[str, tuple[object, object]] | None:
@@ -149,6 +165,7 @@ def saturated(case: Case) -> Found | None:
         effect=_lowering(case, best) if is_lower else "The queue ends where the slow work does.",
         confidence="medium",
         unknown="more than 1.5 times what was observed",
+        is_replayed=True,
     )
 
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from .. import remedies
 from ..case import DAY, Case
-from ..explaining import span
 from ..lab import WAITED, Lab
+from ..sentences import span
 from ..sizing import PLENTY
 from ..words import line, long, many
 from .enlarging import enlarged, may_wait, target
@@ -91,12 +91,12 @@ def exhausted(case: Case) -> Found | None:
     full = lab.full_at_timeouts()
     if full < _FULL * len(lab.timeouts):
         return None
-    holders = lab.holders_at_timeouts()
+    holders, slots = lab.holders_at_timeouts(), lab.demand.capacity
     among = "" if full == len(lab.timeouts) else f"; of {len(lab.timeouts):,} lately {full:,}"
     evidence = (
         (
-            f"{many(case.pool.timeouts, 'caller')} gave up{among}, with all {lab.demand.capacity} "
-            "slots taken."
+            f"{many(case.pool.timeouts, 'caller')} gave up{among}, with "
+            f"{'its only slot' if slots == 1 else f'all {slots} slots'} taken."
         ),
         *_held_by(lab, holders.most_common(3), holders.total()),
     )
@@ -126,7 +126,9 @@ def _held_by(lab: Lab, holders: list[tuple[int, int]], total: int) -> tuple[str,
             parts.append(f"{line(site)} {count / total:.0%}")
     if not parts:
         return ()
-    return (f"Held then by {', '.join(parts)} (the last {min(20, len(lab.timeouts))} time-outs).",)
+    last = min(20, len(lab.timeouts))
+    when = "the last time-out" if last == 1 else f"the last {last} time-outs"
+    return (f"Held then by {', '.join(parts)} ({when}).",)
 
 
 @rule(

@@ -74,7 +74,8 @@ def _failed(case: Case, dead: Sequence[Closing]) -> Found:
     idles = sorted(each.idle_before or 0.0 for each in dead)
     settings: dict[str, tuple[object, object]] = {"pool_pre_ping": (False, True)}
     ages = sorted(each.age for each in dead if each.age is not None)
-    reasons = [f"{many(len(dead), 'connection')} died idle; the least after {long(idles[0])}"]
+    after = "after" if len(dead) == 1 else "the least after"
+    reasons = [f"{many(len(dead), 'connection')} died idle, {after} {long(idles[0])}"]
     is_by_age = len(ages) >= 3 and ages[0] > 0 and ages[-1] < 1.25 * ages[0]
     if is_by_age:
         recycle = max(1, int(0.8 * ages[0]))
@@ -158,7 +159,7 @@ def _said(dead: Sequence[Closing]) -> tuple[str, ...]:
 
 def _idle_sentence(case: Case, idles: Sequence[float]) -> str:
     usual = case.seen.idle_before.percentile(99)
-    text = f"They had lain idle for {spread(idles[0], idles[-1])}"
+    text = f"{'It' if len(idles) == 1 else 'They'} had lain idle for {spread(idles[0], idles[-1])}"
     if usual is None or case.seen.idle_before.count < _ENOUGH:
         return f"{text}."
     return f"{text}; 99 % of all checkouts get one that was idle for less than {long(usual)}."

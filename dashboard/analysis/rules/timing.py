@@ -1,10 +1,13 @@
 """R08, R29 and R30: how long a caller waits before it gives up."""
 
+from collections.abc import Mapping
+from math import inf
 from typing import Final
 
-from ...model.whatif import Change
+from ...model.whatif import CANCELLED, Change
 from .. import gates
 from ..case import Case
+from ..measuring import percentile
 from ..words import between, line, long, many, number
 from .rule import SETTINGS, WATCH, Found, rule
 
@@ -12,6 +15,12 @@ from .rule import SETTINGS, WATCH, Found, rule
 _ENOUGH: Final = 100
 #: A caller that waits longer than this has somebody who no longer waits for the answer.
 _PATIENCE: Final = 30.0
+#: The time-out that `acquire()` is advised to have, or half of a deadline below twice of it.
+_USUAL: Final = 5.0
+#: Cancelled waits that are no accident: how many, at how many seconds, and how long at least.
+_LEFT: Final = 10
+_MOMENTS: Final = 5
+_FELT: Final = 0.1
 #: A release that is given less than this many times what it takes will be cut short.
 _MARGIN: Final = 10
 
@@ -25,14 +34,20 @@ _MARGIN: Final = 10
     while somebody who is still there waits behind it. So pool_timeout must be shorter than the
     request's deadline less what the work itself takes. The default of 30 s is above most HTTP
     time-outs.""",
-    silent="""The deadline of the requests is not known: enter it. The time-out fits. Of asyncpg
-    what acquire() was given counts; given nothing it waits without end, see R29. Nobody sees
-    whether a client has gone meanwhile.""",
+    silent="""The time-out fits. The deadline of the requests is not known: enter it; until then
+    it speaks only where ten callers and more of a SQLAlchemy pool were cancelled while they
+    waited, at five moments and more, before the time-out. Of asyncpg what acquire() was given
+    counts; given nothing it waits without end, see R29. Whether a client has gone whose request
+    was not cancelled, nobody sees.""",
 )
 def too_patient(case: Case) -> Found | None:
     """`pool_timeout > deadline - p99(hold)`."""
     deadline, is_asyncpg = case.server.deadline, case.pool.library == "asyncpg"
-    if deadline is None or (case.pool.library == "sqlalchemy" and not case.is_queue):
+    if case.pool.library == "sqlalchemy" and not case.is_queue:
+        return None
+    if deadline is None:
+        return _left_early(case)
+    if case.pool.library == "aiohttp" and (case.number("total") or inf) <= deadline:
         return None
     option = "pool_timeout" if case.is_queue else "connect"
     timeout = case.seen.acquire_timeout if is_asyncpg else case.number(option)
@@ -44,28 +59,89 @@ def too_patient(case: Case) -> Found | None:
     wanted = _rounded(most / 2) if most > 0 else _rounded(deadline / 10)
     waits = case.pool.lifetime.get("wait_time", case.pool.wait_time)
     name = "The timeout of acquire()" if is_asyncpg else option
-    given = "not set" if timeout is None else long(timeout)
     return Found(
         title=f"{name} is above the callers' deadline",
         evidence=(
-            f"{name} is {given}; whoever calls waits for {long(deadline)}.",
+            f"{name} is {_given(case, timeout)}; whoever calls waits for {long(deadline)}.",
             *((f"The work itself holds for {long(hold)} (p99).",) if hold else ()),
             *((f"The longest wait was {long(waits.longest)}.",) if waits.count else ()),
         ),
-        settings=None if is_asyncpg else {option: (timeout, wanted)},
-        code=_SHORTER.format(timeout=number(timeout or 0), wanted=number(wanted))
-        if is_asyncpg
-        else "",
-        reasons=(f"{long(deadline)} - p99 hold {long(hold)} leaves {long(max(most, 0.0))}",),
+        settings={option: (timeout, wanted)} if case.is_queue else None,
+        code="" if case.is_queue else _code(case, timeout, wanted),
+        reasons=(
+            f"half of {long(deadline)}: how long the work takes is not known"
+            if not hold
+            else f"{long(deadline)} - p99 hold {long(hold)} leaves {long(max(most, 0.0))}",
+        ),
         effect="Waits without hope end earlier, and what they would have used goes to those who "
         f"are still there. {_replayed(case, wanted)}",
     )
 
 
-_SHORTER: Final = """
--    async with pool.acquire(timeout={timeout}) as connection:
-+    async with pool.acquire(timeout={wanted}) as connection:
+def _left_early(case: Case) -> Found | None:
+    """Callers that were cancelled while they waited show that somebody has a deadline."""
+    timeout, lab = case.number("pool_timeout"), case.lab
+    if timeout is None or lab is None:
+        return None
+    asked, outcome = lab.rows.asked, lab.rows.outcome
+    left = [
+        (asked[i] + wait, wait)
+        for i, wait in enumerate(lab.rows.wait)
+        if outcome[i] == CANCELLED and wait >= _FELT
+    ]
+    waits = sorted(wait for _, wait in left)
+    # Many at one moment are a shutdown.
+    if len(waits) < _LEFT or len({int(at) for at, _ in left}) < _MOMENTS:
+        return None
+    usual, most = percentile(waits, len(waits), 50), percentile(waits, len(waits), 95)
+    wanted = _rounded(most)
+    if wanted >= timeout:
+        return None
+    return Found(
+        title="Callers leave before pool_timeout ends",
+        severity="info",
+        evidence=(
+            (
+                f"{many(len(waits), 'caller')} were cancelled while they waited, half of them "
+                f"within {long(usual)}, 95% within {long(most)}; pool_timeout is {long(timeout)}."
+            ),
+            "A caller that nobody cancels when its client has gone waits on, and works for nobody.",
+        ),
+        settings={"pool_timeout": (timeout, wanted)},
+        reasons=("as long as those waited who left; with the deadline entered it is exact",),
+        effect="Waits without hope end earlier, and what they would have used goes to those who "
+        f"are still there. {_replayed(case, wanted)}",
+        confidence="low",
+        is_replayed=True,
+    )
+
+
+def _given(case: Case, timeout: float | None) -> str:
+    total = case.number("total")
+    given = "not set" if timeout is None else long(timeout)
+    return given if total is None else f"{given}, total {long(total)}"
+
+
+def _code(case: Case, timeout: float | None, wanted: float) -> str:
+    """No option of these pools: an argument of `acquire()`, or of the session."""
+    if case.pool.library == "asyncpg":
+        return f"""
+-    async with pool.acquire(timeout={number(timeout or 0)}) as connection:
++    async with pool.acquire(timeout={number(wanted)}) as connection:
 """
+    names = ("total", "connect", "sock_connect", "sock_read")
+    now = {name: value for name in names if (value := case.number(name)) is not None}
+    deadline = case.server.deadline or inf
+    total = {"total": min(now.get("total", deadline), deadline)}
+    lines = [f"-    timeout=aiohttp.ClientTimeout({_arguments(now)})," if now else ""]
+    lines += [
+        f"+    timeout=aiohttp.ClientTimeout({_arguments(now | total | {'connect': wanted})}),"
+    ]
+    return "\n".join(["# in aiohttp.ClientSession(...)", *filter(None, lines)])
+
+
+def _arguments(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name}={value:g}" for name, value in values.items())
 
 
 def _replayed(case: Case, timeout: float) -> str:
@@ -119,14 +195,14 @@ def endless(case: Case) -> Found | None:
         evidence.insert(0, f"The longest wait was {long(longest)}; nothing ended it.")
     waiter = max(case.pool.waiting, key=lambda each: each.waited_for, default=None)
     if waiter is not None:
-        evidence.append(f"{line(waiter.call_site)} waits since {long(waiter.waited_for)}.")
+        evidence.append(f"{line(waiter.call_site)} has waited for {long(waiter.waited_for)}.")
     return Found(
         title="Callers wait for a connection without end",
         severity="info" if case.is_static else "warning",
         evidence=tuple(evidence),
-        code="""
+        code=f"""
 -    async with pool.acquire() as connection:
-+    async with pool.acquire(timeout=5) as connection:
++    async with pool.acquire(timeout={number(_rounded(min(_USUAL, deadline / 2)))}) as connection:
 """,
         reasons=("and release with a time-out of its own: see R30",),
         effect="A wait ends after the time-out, with an error that somebody sees.",

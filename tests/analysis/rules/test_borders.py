@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -105,8 +106,8 @@ def looked_up(dns: float, **facts: Any) -> Case:
     return case(connector(phases=phases, **{"created": 20, "checkouts": 400, **facts}))
 
 
-def first() -> Iterator[tuple[str, Case, Case]]:
-    """R04 to R15: rule, silent, speaking."""
+def settings() -> Iterator[tuple[str, Case, Case]]:
+    """R04 to R08: rule, silent, speaking."""
     yield "R04", closed(60, checkouts=10**6), closed(61, checkouts=10**6)
     yield "R04", closed(20, Seen(), checkouts=1000), closed(21, Seen(), checkouts=1000)
     aged = replace(BRIEF, closings=(Closing(reason="idle", ago=1.0, age=10.0),))
@@ -128,6 +129,10 @@ def first() -> Iterator[tuple[str, Case, Case]]:
         case(asyncpg_pool(), Seen(acquire_timeout=10.0), deadline=10.0),
         case(asyncpg_pool(), Seen(acquire_timeout=10.1), deadline=10.0),
     )
+
+
+def holding() -> Iterator[tuple[str, Case, Case]]:
+    """R09 to R15."""
     yield "R09", started(opened_at_once=3), started()
     yield "R09", started(connect_later=0.07), started()
     slow = {"connect_first": None, "wait_first": 0.1}
@@ -152,8 +157,8 @@ def first() -> Iterator[tuple[str, Case, Case]]:
     yield "R15", threads(10), threads(11)
 
 
-def second() -> Iterator[tuple[str, Case, Case]]:
-    """R16 to R30."""
+def lives() -> Iterator[tuple[str, Case, Case]]:
+    """R16 and R17."""
     engines = (0.0, 60.0, 120.0, 180.0)
     yield (
         "R16",
@@ -188,6 +193,10 @@ def second() -> Iterator[tuple[str, Case, Case]]:
         case(connector(), births("session", *ten[:3], checkouts=6)),
         case(connector(), births("session", *ten[:4], checkouts=8)),
     )
+
+
+def servers() -> Iterator[tuple[str, Case, Case]]:
+    """R21 to R24."""
     yield "R21", kept(899, 900), kept(900, 900)
     unpinged = pool(config={"pool_pre_ping": False})
     yield (
@@ -209,6 +218,10 @@ def second() -> Iterator[tuple[str, Case, Case]]:
         case(asyncpg_pool(address="db:6543/x", max=10), workers=3, pooler=30),
         case(asyncpg_pool(address="db:6543/x", max=10), workers=4, pooler=30),
     )
+
+
+def clients() -> Iterator[tuple[str, Case, Case]]:
+    """R25 to R28."""
     yield (
         "R25",
         hosts(replace(BANK, total_used=100), limit_per_host=8),
@@ -225,6 +238,10 @@ def second() -> Iterator[tuple[str, Case, Case]]:
     yield "R28", failing(300), failing(301)
     yield "R28", looked_up(0.0108), looked_up(0.0118)
     yield "R28", looked_up(0.05, created=3), looked_up(0.05, created=4)
+
+
+def patience() -> Iterator[tuple[str, Case, Case]]:
+    """R29 and R30."""
     waited = asyncpg_pool(oldest_wait=30.0)
     yield "R29", case(waited), case(replace(waited, oldest_wait=30.1))
     yield "R29", case(waited, deadline=30.0), case(waited, deadline=29.9)
@@ -242,11 +259,14 @@ def second() -> Iterator[tuple[str, Case, Case]]:
     )
 
 
+BORDERS = (settings, holding, lives, servers, clients, patience)
+
+
 @pytest.mark.parametrize(
     ("rule", "silent", "speaking"),
     [
         pytest.param(BY_ID[rule], *cases, id=f"{rule}-{number}")
-        for number, (rule, *cases) in enumerate([*first(), *second()])
+        for number, (rule, *cases) in enumerate(chain.from_iterable(border() for border in BORDERS))
     ],
 )
 def test_rule_speaks_on_one_side_of_its_border(rule: Rule, silent: Case, speaking: Case) -> None:

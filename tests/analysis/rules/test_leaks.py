@@ -65,7 +65,7 @@ def test_idle_transaction_commits_before_slow_work() -> None:
     advice = idle_in_transaction(Case(pool=shown, suspects=(stalled(45.0),)))
     assert advice is not None
     assert (advice.rule, advice.severity) == ("R12", "critical")
-    assert advice.evidence[0] == "1 transaction idle, the longest for 45 s."
+    assert advice.evidence[0] == "1 transaction idle for 45 s."
     assert "idle_in_transaction_session_timeout = '60s'" in advice.change
     assert advice.effect.startswith("Its holds shrink by 92%")
 

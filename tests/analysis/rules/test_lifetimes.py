@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.analysis import twins
 from dashboard.analysis.case import Case
 from dashboard.analysis.rules.lifetimes import (
     elsewhere,
@@ -64,14 +65,42 @@ def test_null_pools_may_be_made_often() -> None:
 
 
 def test_second_pool_to_the_same_database_is_told_once() -> None:
-    twins = Seen(twins=("orders", "orders (2)"))
+    seen = Seen(twins=("orders", "orders (2)"))
     first = replace(pool(), born_at=SITE)
     second = replace(first, name="orders (2)")
-    advice = per_request(Case(pool=first, pools=(first, second), seen=twins))
+    advice = per_request(Case(pool=first, pools=(first, second), seen=seen))
     assert advice is not None
     assert (advice.severity, advice.title) == ("info", "2 pools lead to the same database")
     assert advice.evidence[0].endswith("They are made at shop/orders.py:88, shop/orders.py:88.")
-    assert per_request(Case(pool=second, pools=(first, second), seen=twins)) is None
+    assert per_request(Case(pool=second, pools=(first, second), seen=seen)) is None
+
+
+def test_second_pool_with_other_options_may_be_meant() -> None:
+    seen = Seen(twins=("orders", "orders (2)"))
+    first = pool()
+    second = replace(first, name="orders (2)", config={**first.config, "pool_size": 3})
+    advice = per_request(Case(pool=first, pools=(first, second), seen=seen))
+    assert advice is not None
+    assert advice.confidence == "low"
+    assert advice.evidence[0].endswith("same place, other options: pool_size 5, 3.")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("localhost:5432/shop", "127.0.0.1:5432/shop", True),
+        ("[::1]:5432/shop", "localhost:5432/shop", True),
+        ("localhost/shop", "127.0.0.1/shop", True),
+        ("localhost:5432/shop", "localhost:5433/shop", False),
+        ("localhost:5432/shop", "localhost:5432/stock", False),
+        ("db:5432/shop", "127.0.0.1:5432/shop", False),
+    ],
+)
+def test_place_may_be_spelled_in_several_ways(one: str, other: str, is_same: bool) -> None:  # noqa: FBT001
+    first = replace(pool(), address=one, count=1)
+    second = replace(first, name="orders (2)", address=other)
+    found = twins.of(first, {each.name: each for each in (first, second)})
+    assert (found == ("orders", "orders (2)")) is is_same
 
 
 def test_session_for_each_request_is_made_once() -> None:
@@ -98,10 +127,7 @@ def test_pool_that_nobody_closed_is_told() -> None:
     assert advice is not None
     assert (advice.rule, advice.title) == ("R18", "shop/orders.py:88 does not close its engines")
     assert advice.evidence == (
-        (
-            "7 of 40 engines that shop/orders.py:88 place_order made were dropped while they were "
-            "open."
-        ),
+        ("7 of 40 engines that shop/orders.py:88 place_order made were dropped while open."),
     )
     assert never_closed(Case(pool=pool(), seen=made(ENGINES))) is None
 
@@ -123,7 +149,8 @@ def test_pool_used_after_a_fork_is_told() -> None:
     assert "engine.dispose(close=False)" in advice.change
     other = elsewhere(Case(pool=asyncpg_pool(), seen=Seen(home=Home(is_other_loop=True))))
     assert other is not None
-    assert other.evidence == ("Made in one event loop, used in another.",)
+    assert other.evidence == ("Its connections belong to one event loop, another one used them.",)
+    assert other.title == "The pool is used in another event loop"
 
 
 def test_pool_used_at_home_is_fine() -> None:

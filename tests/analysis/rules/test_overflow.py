@@ -20,7 +20,7 @@ def test_churn_gives_overflow_to_the_size() -> None:
     assert advice is not None
     assert (advice.rule, advice.severity, advice.confidence) == ("R04", "warning", "high")
     assert advice.evidence[0] == (
-        "900 connections opened beyond pool_size in 60 min: 15 a minute, 2.2% of 41,200 checkouts."
+        "900 connections opened beyond pool_size in 1 h: 15 a minute, 2.2% of 41,200 checkouts."
     )
     assert options(advice) == [
         "-    pool_size=5,",
@@ -74,6 +74,23 @@ def test_overflow_of_an_idle_week_is_told() -> None:
     assert options(advice) == ["-    max_overflow=5,", "+    max_overflow=2,"]
 
 
-@pytest.mark.parametrize("shown", [pool(8 * DAY, peak=6), pool(6 * DAY, peak=4), asyncpg_pool()])
+def test_bound_without_traffic_rests_on_no_peak() -> None:
+    quiet = unlimited(Case(pool=pool(config={"max_overflow": -1}, max=None, checkouts=0)))
+    assert quiet is not None
+    assert quiet.evidence == ("max_overflow=-1: a burst or a leak opens connections without end.",)
+    assert options(quiet) == ["-    max_overflow=-1,", "+    max_overflow=10,"]
+    open_end = unlimited(Case(pool=connector(config={"limit": 0}, max=None, checkouts=0)))
+    assert options(open_end) == ["-    limit=0,", "+    limit=100,"]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pool(8 * DAY, peak=6),
+        pool(6 * DAY, peak=4),
+        pool(8 * DAY, peak=4, config={"max_overflow": 2}, max=7),
+        asyncpg_pool(),
+    ],
+)
 def test_used_or_young_overflow_stays(shown: PoolSnapshot) -> None:
     assert unlimited(Case(pool=shown)) is None

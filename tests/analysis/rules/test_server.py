@@ -41,7 +41,79 @@ def test_budget_without_limit_shows_the_formula_only() -> None:
 def test_boundless_pool_breaks_every_budget() -> None:
     (found,) = budget.of([pool(max=None)], LIMIT)
     assert (found.wanted, found.is_broken) == (None, True)
-    assert found.formula() == "no bound = no bound"
+    assert found.formula() == "no bound"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["db/shop", "DB:5432/shop", "db.:5432", "db:5432/other"],
+)
+def test_one_server_has_many_spellings(address: str) -> None:
+    (found,) = budget.of([pool(address=address), REPORTS], LIMIT)
+    assert (found.server, found.wanted) == ("db:5432", 72)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "localhost/shop",
+        "127.0.0.1:5432/shop",
+        "[::1]:5432/shop",
+        "/var/run/postgresql/shop",
+        "/var/run/postgresql:5432/shop",
+        "shop",
+    ],
+)
+def test_this_machine_is_one_server(address: str) -> None:
+    here = replace(REPORTS, address="localhost:5432/reports")
+    (found,) = budget.of([pool(address=address), here], LIMIT)
+    assert (found.server, found.wanted) == ("localhost:5432", 72)
+
+
+def test_other_ports_and_kinds_are_other_servers() -> None:
+    pools = [
+        pool(),
+        pool(name="second", address="db:5433/shop"),
+        pool(name="third", address="db/shop", backend="MySQL"),
+        pool(name="fourth", address=""),
+        pool(name="fifth", address="[fe80::1]/shop"),
+    ]
+    assert [each.server for each in budget.of(pools, LIMIT)] == [
+        "[fe80::1]:5432",
+        "db:3306",
+        "db:5432",
+        "db:5433",
+        "fourth",
+    ]
+
+
+def test_server_tells_only_of_itself() -> None:
+    activity = Activity(max_connections=60, reserved=3, pools=frozenset({"orders"}))
+    other = pool(name="other", address="elsewhere:5432/shop")
+    found = budget.of([pool(), other], ServerLimit(), activity)
+    assert [(each.server, each.usable) for each in found] == [
+        ("db:5432", 57),
+        ("elsewhere:5432", None),
+    ]
+    named = budget.of([other], ServerLimit(), replace(activity, server="elsewhere:5432"))
+    assert [each.usable for each in named] == [57]
+
+
+def test_pooler_does_not_use_up_the_server() -> None:
+    behind = pool(address="db:6432/shop", size=400, max=400)
+    (found,) = budget.of([behind], LIMIT)
+    assert (found.usable, found.is_broken) == (None, False)
+    assert found.sentence() == (
+        "1 pool of 4 workers may open 1,600 connections to a pooler, which has its own to the "
+        "server."
+    )
+    assert found.reserve() == "the port is a pooler's: its max_client_conn counts"
+    assert too_many(Case(pool=behind, server=LIMIT)) is None
+
+
+def test_single_pool_has_no_sum() -> None:
+    (found,) = budget.of([REPORTS], ServerLimit())
+    assert found.formula() == "8"
 
 
 def test_files_and_closed_pools_have_no_budget() -> None:
@@ -84,7 +156,7 @@ def test_pool_beyond_the_default_is_asked_about() -> None:
     shown = pool(size=500, max=510, config={"pool_size": 500})
     advice = too_many(Case(pool=shown))
     assert advice is not None
-    assert (advice.confidence, advice.title) == ("low", "These pools may open 510 connections")
+    assert (advice.confidence, advice.title) == ("low", "This pool may open 510 connections")
     assert "SHOW max_connections" in advice.change
 
 

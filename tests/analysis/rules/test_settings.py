@@ -4,11 +4,14 @@ from collections.abc import Mapping
 
 import pytest
 
-from dashboard.analysis.advice import of_settings
+from dashboard.analysis.advice import of_case, of_settings
+from dashboard.analysis.case import Case
 from dashboard.analysis.defaults import pool_of
 from dashboard.analysis.rules import RULES
+from dashboard.analysis.rules.overflow import unlimited
+from dashboard.analysis.rules.rule import Found, Rule, rule
 from dashboard.model.limits import ServerLimit
-from tests.analysis.rules.cases import names, options
+from tests.analysis.rules.cases import names, options, pool
 
 GOOD = {"pool_pre_ping": True}
 LIMIT = ServerLimit(max_connections=100, workers=4, deadline=10.0)
@@ -60,6 +63,24 @@ def test_pools_beside_count_in_the_budget() -> None:
     assert alone == []
     assert [each.rule for each in both] == ["R06"]
     assert both[0].evidence[0] == "25 x 4 + 20 x 4 = 180."
+
+
+def test_rule_that_fails_leaves_the_others() -> None:
+    @rule("R99", "Breaks", needs="settings", why="", silent="")
+    def breaks(case: Case) -> Found | None:
+        raise ZeroDivisionError(case.pool.name)
+
+    broken: list[tuple[str, Exception]] = []
+
+    def broke(which: Rule, error: Exception) -> None:
+        broken.append((which.id, error))
+
+    case = Case(pool=pool(max=None, config={"max_overflow": -1}))
+    found = of_case(case, [breaks, unlimited], broke)
+    assert [each.rule for each in found] == ["R05"]
+    assert [(which, str(error)) for which, error in broken] == [("R99", "orders")]
+    with pytest.raises(ZeroDivisionError):
+        of_case(case, [breaks])
 
 
 def test_pooler_is_told_by_its_port() -> None:

@@ -11,7 +11,7 @@ from dashboard.model.findings import Advice
 from dashboard.model.limits import ServerLimit
 from dashboard.model.seen import Seen
 from dashboard.model.snapshot import LoopLag, Nesting
-from dashboard.model.whatif import Demand
+from dashboard.model.whatif import TIMEOUT, Demand, Held
 from tests.analysis.rules.cases import (
     DAY,
     NOW,
@@ -46,6 +46,30 @@ def asked_for(advice: Advice | None) -> int:
     """The size that a diff asks for."""
     added = [each for each in options(advice) if each.startswith("+")]
     return int(added[0].rpartition("=")[2].rstrip(","))
+
+
+def test_pool_that_gives_nothing_back_is_told() -> None:
+    """Both slots are out since the first second, and everybody after that gave up."""
+    demand = Demand(
+        asked=[1.0 + 0.05 * n for n in range(1_800)],
+        wait=[0.2] * 1_800,
+        hold=[0.0] * 1_800,
+        outcome=[TIMEOUT] * 1_800,
+        site=[1] * 1_800,
+        owner=list(range(1_800)),
+        size=2,
+        timeout=0.2,
+        duration=91.2,
+        open=(Held(asked=0.0, wait=0.0, age=91.2), Held(asked=0.5, wait=0.0, age=90.7)),
+    )
+    case = measured(pool(), demand)
+    advice = exhausted(case)
+    assert advice is not None
+    assert advice.title == "1,800 callers gave up waiting for a connection"
+    assert advice.held_back == "collecting: 1,802 of 10,000 checkouts, bursts 1 of 10"
+    advice = too_small(case)
+    assert advice is not None
+    assert "2.0 in the busiest seconds; the pool has 2." in advice.evidence[2]
 
 
 def test_pool_too_small_gets_the_least_that_does(small: Case) -> None:

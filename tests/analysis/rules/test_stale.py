@@ -26,9 +26,9 @@ def test_connection_that_died_idle_asks_for_ping() -> None:
     assert (advice.rule, advice.severity, advice.confidence) == ("R20", "warning", "high")
     assert advice.title == "1 connection handed out dead"
     assert advice.evidence == (
-        "1 connection failed right after a checkout, the last one 60 s ago.",
+        "1 connection failed right after a checkout, the last one 1 min ago.",
         (
-            "They had lain idle for 6.67 min; 99 % of all checkouts get one that was idle for less "
+            "It had lain idle for 6 min 40 s; 99 % of all checkouts get one that was idle for less "
             "than 2.06 s."
         ),
         "Pre-ping costs one round trip at each of 50 checkouts a second.",

@@ -8,7 +8,7 @@ from dashboard.analysis.case import Case
 from dashboard.analysis.rules.starting import recycle_storm, storm
 from dashboard.model.history import History
 from dashboard.model.seen import Closing, Seen, Start
-from tests.analysis.rules.cases import NOW, asyncpg_pool, options, pool
+from tests.analysis.rules.cases import NOW, asyncpg_pool, options, pool, times
 
 COLD = Start(
     opened_at_once=8, connect_first=0.4, connect_later=0.03, wait_first=0.5, wait_later=0.002
@@ -22,8 +22,8 @@ def test_cold_start_is_warmed_up() -> None:
     assert (advice.rule, advice.confidence) == ("R09", "medium")
     assert advice.evidence == (
         "8 of 10 connections were opened within 2 s of the first.",
-        "Connecting took 400 ms (p95) in the first minute, 30 ms later.",
-        "Callers waited for 500 ms (p95) in the first minute, 2 ms later.",
+        "Connecting took 400 ms (p95) in the first minute, 30 ms afterwards.",
+        "Callers waited for 500 ms (p95) in the first minute, 2 ms afterwards.",
     )
     assert "for _ in range(8)]" in advice.change
 
@@ -64,10 +64,30 @@ def test_recycling_together_is_spread() -> None:
     assert advice is not None
     assert (advice.rule, advice.confidence) == ("R10", "medium")
     assert advice.evidence == (
-        "6 of 7 recycled connections ended within 1.5 min of each other; pool_recycle is 15 min.",
-        "p99 wait 300 ms then, 2 ms usually.",
+        (
+            "6 of 7 recycled connections ended within 1 min 30 s of each other; pool_recycle is "
+            "15 min."
+        ),
+        "Waits of 300 ms then; p99 is 2 ms usually.",
     )
     assert "900 * random.uniform(0.9, 1.1)" in advice.change
+
+
+def test_recycling_round_after_round_is_spread() -> None:
+    """Six of six, three times; a few connects in a busy minute move no percentile."""
+    rounds = recycled(*(start + n for start in (60, 965, 1870) for n in range(6)))
+    shown = pool(create_time=times(0.2))
+    advice = recycle_storm(Case(pool=shown, seen=rounds, history=hour(0.002)))
+    assert advice is not None
+    assert advice.evidence == (
+        (
+            "18 of 18 recycled connections ended within 1 min 30 s of each other, round after "
+            "round; pool_recycle is 15 min."
+        ),
+        "Waits of 199 ms then; p99 is 2 ms usually.",
+    )
+    evenly = recycled(*(60 + 150 * n for n in range(18)))
+    assert recycle_storm(Case(pool=shown, seen=evenly, history=hour(0.002))) is None
 
 
 @pytest.mark.parametrize(
