@@ -17,7 +17,7 @@ def current_frames() -> dict[int, FrameType]:
     try:
         if was_on:
             gc.disable()
-        return sys._current_frames()
+        return sys._current_frames()  # noqa: TID251
     finally:
         # Two at once: whoever found it on turns it on, so that it never stays off.
         if was_on:
