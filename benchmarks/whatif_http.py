@@ -73,13 +73,13 @@ def main(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with served() as ports:
         for plan in (*_PER_HOST, *_SHARED):
-            path = directory / f"http-{'-'.join(map(str, plan))}.json"
+            path = directory / f"http-{'-'.join(map(str, plan))}.msgpack"
             if not path.exists():
                 run = asyncio.run(record(ports, plan))
-                path.write_bytes(msgspec.json.encode(run, enc_hook=list))
+                path.write_bytes(msgspec.msgpack.encode(run, enc_hook=list))
                 print(f"recorded {path.name}: p95 {run.p95 * 1000:.1f} ms", flush=True)
-    files = sorted(directory.glob("http-*.json"))
-    table([msgspec.json.decode(path.read_bytes(), type=HttpRun) for path in files])
+    files = sorted(directory.glob("http-*.msgpack"))
+    table([msgspec.msgpack.decode(path.read_bytes(), type=HttpRun) for path in files])
 
 
 async def record(ports: Sequence[int], plan: Plan, seconds: float = _SECONDS) -> HttpRun:

@@ -33,12 +33,13 @@ def main(directory: Path, families: Sequence[str]) -> None:
     with Postgres() as server:
         for name in families:
             for plan in FAMILIES[name].runs:
-                path = directory / f"{name}-{'-'.join(map(str, plan))}.json"
+                path = directory / f"{name}-{'-'.join(map(str, plan))}.msgpack"
                 if not path.exists():
                     run = record(server, name, plan)
-                    path.write_bytes(msgspec.json.encode(run, enc_hook=list))
+                    path.write_bytes(msgspec.msgpack.encode(run, enc_hook=list))
                     print(f"recorded {path.name}: p95 {run.p95 * 1000:.1f} ms", flush=True)
-    runs = [msgspec.json.decode(p.read_bytes(), type=Run) for p in sorted(directory.glob("*.json"))]
+    paths = sorted(directory.glob("*.msgpack"))
+    runs = [msgspec.msgpack.decode(path.read_bytes(), type=Run) for path in paths]
     table([run for run in runs if run.family in families])
 
 

@@ -1,8 +1,8 @@
 // What the pointer points at: a cursor over the charts, a cell of a heatmap, a bar of the lanes.
-import { count } from "./format.js";
+import { addressAt, count } from "./format.js";
 import * as lanes from "./lanes.js";
 import { answer } from "./say.js";
-import { chartOf, isZoomed, nearest, overTimes, viewOf, wasDragged } from "./stretch.js";
+import { chartOf, isZoomed, nearest, overTimes, shareOf, timeAt, viewOf, wasDragged } from "./stretch.js";
 import * as stretch from "./stretch.js";
 import * as tip from "./tip.js";
 
@@ -18,28 +18,6 @@ let frozen = 0;
 function heatOf(heat) {
   if (!read.has(heat)) read.set(heat, JSON.parse(heat.dataset.heat));
   return read.get(heat);
-}
-
-/** uPlot is loaded where there is a chart over time; the system's own colours reach no canvas. */
-const forced = matchMedia("(forced-colors: active)");
-let plots = null;
-let isAsked = false;
-
-async function load() {
-  if (isAsked || forced.matches || !overTimes().length) return;
-  isAsked = true;
-  try {
-    const module = await import("./plots.js");
-    await module.start();
-    plots = module;
-  } catch (error) {
-    console.warn(error);
-  }
-}
-
-/** What the stream says of all pools at a moment: lines of counts go on. */
-export function extend(pools, at) {
-  plots?.extend(pools, at);
 }
 
 export function hide() {
@@ -59,7 +37,6 @@ export function forget() {
   lanes.forget();
   stretch.forget();
   if (shown === "heat") stay();
-  load();
 }
 
 /** The same cell of the same time, or none if it has left the heatmap. */
@@ -72,12 +49,6 @@ function stay() {
   }
   if (keyed.chart === chart) keyed.across = column;
   atCell(chart, column, row, x, y);
-}
-
-function shareOf(field, event) {
-  const place = field.getBoundingClientRect();
-  const across = Math.min(1, Math.max(0, (event.clientX - place.left) / place.width));
-  return [across, Math.min(1, Math.max(0, (event.clientY - place.top) / place.height))];
 }
 
 /** The legend of a chart names the values at the cursor, without one the last. */
@@ -148,7 +119,7 @@ function placeOf(chart, share) {
 function under(plot, event) {
   const [from, to] = viewOf(plot);
   const chart = chartOf(plot);
-  const at = chart.xs[nearest(chart, from + shareOf(plot.querySelector(".field"), event)[0] * (to - from))];
+  const at = chart.xs[nearest(chart, timeAt(plot, event))];
   return Math.min(to, Math.max(from, at));
 }
 
@@ -168,10 +139,7 @@ function freeze(event) {
 }
 
 function goTo(at) {
-  const url = new URL(location.href);
-  url.searchParams.set("at", new Date(Math.round(at) * 1000).toISOString().replace(".000", ""));
-  url.hash = "";
-  location.assign(url.href.replaceAll("%3A", ":"));
+  location.assign(addressAt(Math.round(at)));
 }
 
 /** What a heatmap says of one cell. */
@@ -261,7 +229,7 @@ function fullest({ counts }, column) {
 function point(event) {
   const field = event.target.closest?.(".plot .field, .heat .field, .lanes .field");
   if (!field) {
-    if (shown) hide();
+    if (shown && pointed?.x !== null) hide();
     return;
   }
   const kind = field.parentElement.classList[0];
@@ -272,10 +240,21 @@ function point(event) {
   else lanes.point(...shareOf(field, event), event);
 }
 
+/** What the keys point at goes along; the pointer is over something else now. */
+function scrolled() {
+  const chart = pointed?.x === null ? pointed.plot ?? pointed.chart : null;
+  const field = chart?.isConnected ? chart.querySelector(".field").getBoundingClientRect() : null;
+  if (!field || field.bottom < 0 || field.top > innerHeight) {
+    hide();
+    return;
+  }
+  pointed.y = field.top + 20;
+  if (pointed.plot) draw();
+  else stay();
+}
+
 export function start() {
   lanes.start();
-  load();
-  forced.addEventListener("change", load);
   stretch.follow(redraw);
   document.addEventListener("pointermove", point, { passive: true });
   document.addEventListener("click", freeze);
@@ -286,5 +265,5 @@ export function start() {
     hide();
   });
   document.documentElement.addEventListener("pointerleave", hide);
-  addEventListener("scroll", hide, { passive: true });
+  addEventListener("scroll", scrolled, { passive: true });
 }

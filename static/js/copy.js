@@ -1,4 +1,5 @@
 // Copies code, the link of the page, or evidence as Markdown.
+import { addressAt } from "./format.js";
 import { moment } from "./live.js";
 import { answer } from "./say.js";
 
@@ -18,13 +19,7 @@ async function put(text) {
 
 /** With the moment in it, so that a colleague sees the same; what is frozen has it already. */
 function link(isMoving) {
-  const url = new URL(location.href);
-  url.hash = "";
-  if (isMoving && !("frozen" in document.documentElement.dataset)) {
-    const at = new Date(Math.ceil(moment()) * 1000).toISOString().replace(".000", "");
-    url.searchParams.set("at", at);
-  }
-  return url.href.replaceAll("%3A", ":");
+  return addressAt(isMoving && !("frozen" in document.documentElement.dataset) && Math.ceil(moment()));
 }
 
 async function textOf(control) {

@@ -65,6 +65,14 @@ export function plural(number, noun) {
 
 const offset = Number(document.documentElement.dataset.offset || 0) * 60000;
 
+/** The address of this page as it was at a moment, or as it moves. */
+export function addressAt(unix) {
+  const url = new URL(location.href);
+  url.hash = "";
+  if (unix) url.searchParams.set("at", new Date(unix * 1000).toISOString().replace(".000", ""));
+  return url.href.replaceAll("%3A", ":");
+}
+
 /** `03:19:04.983` by the clock of the watched process. */
 export function clock(unix) {
   return new Date(Math.floor(unix * 1000) + offset).toISOString().slice(11, 23);

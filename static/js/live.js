@@ -1,8 +1,8 @@
 // Live, paused or stale: the pill, the note above the page, and when a batch is written.
-import * as charts from "./charts.js";
 import * as feed from "./feed.js";
 import { spoken } from "./format.js";
 import * as fragments from "./fragments.js";
+import * as plots from "./plots.js";
 import * as rows from "./rows.js";
 import { answer, say } from "./say.js";
 import { listen } from "./stream.js";
@@ -29,7 +29,7 @@ let spokenHeadline = "";
 function paint() {
   if (!latest) return;
   const needsTable = rows.write([...pools.values()], latest);
-  charts.extend([...pools.values()], latest.at);
+  plots.extend([...pools.values()], latest.at);
   if (needsTable) fragments.refreshTable();
   feed.add(kept.splice(0), false);
   if (latest.headline && latest.headline !== spokenHeadline) {

@@ -78,7 +78,8 @@ export function dots(layout, waiting) {
 }
 
 function sentence(pool, size) {
-  const parts = [`${pool.used}${pool.max === null ? "" : ` of ${pool.max}`} in use`];
+  const used = pool.max === null ? pool.used : `${pool.used} of ${pool.max}`;
+  const parts = [`${used} in use`];
   if (pool.suspects) parts.push(`${pool.suspects} suspected`);
   if (pool.used > size) parts.push(`${pool.used - size} in overflow`);
   parts.push(`${pool.idle} idle`, `${pool.pending_requests} waiting`);

@@ -2,7 +2,7 @@
 import { clock } from "./format.js";
 import { changed, chartOf, follow, forget, isDragging, overTimes, startDrag, viewOf } from "./stretch.js";
 
-const STRIDES = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
+const STRIDES = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 43200];
 
 const dashOf = (text) => (text === "none" ? [] : text.split(",").map(Number.parseFloat));
 
@@ -24,10 +24,8 @@ function paletteOf(plot, { series }) {
   };
 }
 
-/** A line only where it says more than the one below. */
-function above(values, place) {
-  return [place - 1, place, place + 1].some((each) => values[each] > 0);
-}
+/** The values before, at and after a place. */
+const around = (values, place) => [values[place - 1] ?? null, values[place], values[place + 1] ?? null];
 
 /** What uPlot draws: overflow on top of in use, and nothing below a logarithmic axis. */
 function valuesOf({ xs, series, unit, bounds, most }) {
@@ -35,49 +33,38 @@ function valuesOf({ xs, series, unit, bounds, most }) {
   const [first, second] = series.map(({ values }) => values);
   if (second && unit === "count") {
     const base = first.map((value, place) => (value === null ? null : value - second[place]));
-    const over = first.map((value, place) => (value !== null && above(second, place) ? value : null));
+    const over = first.map((value, place) => (around(second, place).some((each) => each > 0) ? value : null));
     return [xs, base, over, limit];
   }
   const least = unit === "count" ? -Infinity : bounds[0];
   return [xs, ...series.map(({ values }) => values.map((value) => (value === null ? null : Math.max(value, least)))), limit];
 }
 
-/** Round times, three to six of them. */
-function times(u, axis, from, to) {
-  const stride = STRIDES.find((each) => (to - from) / each <= 5) ?? 43200;
+/** Round times by the clock of the watched process; half a label needs room at the ends. */
+function times(u, axis, from, to, stride) {
   const zone = Number(document.documentElement.dataset.offset || 0) * 60;
+  const room = (to - from) * 0.03;
   const out = [];
-  for (let at = Math.ceil((from + zone) / stride) * stride - zone; at <= to; at += stride) {
-    const share = (at - from) / (to - from);
-    if (share >= 0.03 && share <= 0.97) out.push(at);
-  }
+  for (let at = Math.ceil((from + room + zone) / stride) * stride - zone; at <= to - room; at += stride) out.push(at);
   return out;
 }
-
-const hours = (u, splits) => {
-  const isFine = splits.length > 1 && splits[1] - splits[0] < 60;
-  return splits.map((at) => clock(at).slice(0, isFine ? 8 : 5));
-};
 
 /** Values that stand alone get a dot: a line needs two. */
 function lonely(u, series) {
   const values = u.data[series];
-  const found = [];
-  values.forEach((value, place) => {
-    if (value !== null && (values[place - 1] ?? null) === null && (values[place + 1] ?? null) === null) found.push(place);
-  });
-  return found;
+  return [...values.keys()].filter((place) => values[place] !== null && around(values, place).every((value, n) => n === 1 || value === null));
 }
 
 /** The server's lines of `mark()`, moved to where their times are. */
 function marks({ root, scales: { x } }, plot, { marks: all }) {
-  root.nextElementSibling?.matches(".marks") && root.nextElementSibling.remove();
+  root.parentElement.querySelector(".marks")?.remove();
   const made = plot.querySelector(".field .marks")?.cloneNode(true);
   if (!made) return;
   all.forEach(([at], place) => {
     const share = (at - x.min) / (x.max - x.min);
-    const [line, text] = [made.children[2 * place], made.children[2 * place + 1]];
-    for (const [element, name] of [[line, "x1"], [line, "x2"], [text, "x"]]) element.setAttribute(name, `${share * 100}%`);
+    const [line, text] = [...made.children].slice(2 * place);
+    for (const name of ["x1", "x2"]) line.setAttribute(name, `${share * 100}%`);
+    text.setAttribute("x", `${share * 100}%`);
     text.setAttribute("dx", share > 0.7 ? -5 : 5);
     text.classList.toggle("left", share > 0.7);
   });
@@ -118,7 +105,13 @@ function optionsOf(plot, first, look, chart) {
       },
     },
     axes: [
-      { ...axis, size: 24, gap: 11, grid: { show: false }, splits: times, values: hours },
+      {
+        ...axis, size: 24, gap: 11, grid: { show: false },
+        incrs: STRIDES,
+        space: (u, at, from, to, width) => width / 5,
+        splits: times,
+        values: (u, splits, at, space, stride) => splits.map((time) => clock(time).slice(0, stride < 60 ? 8 : 5)),
+      },
       {
         ...axis, size: 46, splits: () => chart().across.map(([value]) => value), filter: (u, splits) => splits,
         values: () => chart().across.map(([, label]) => label),
@@ -137,13 +130,8 @@ const REDRAW = 950;
 const PAUSE = 4;
 const still = matchMedia("(forced-colors: active)");
 const drawn = new Map();
-
-function load(kind, name, given) {
-  return new Promise((onload, onerror) => {
-    const address = new URL(`../vendor/${name}`, import.meta.url).href;
-    document.head.append(Object.assign(document.createElement(kind), { onload, onerror, [given]: address }));
-  });
-}
+let painted = 0;
+let planned = 0;
 
 const widthOf = (plot) => Math.round(plot.getBoundingClientRect().width);
 
@@ -179,7 +167,6 @@ function make(host, plot) {
 function write(known) {
   const { u, plot } = known;
   const [min, max] = viewOf(plot);
-  known.at = performance.now();
   u.root.setAttribute("aria-label", plot.querySelector(".lines").getAttribute("aria-label"));
   // Its marks and its limit may be there only since the last swap.
   if (chartOf(plot) !== known.read) known.look = paletteOf(plot, chartOf(plot));
@@ -195,6 +182,7 @@ function paint() {
     if (!plot.isConnected || !plot.contains(host) || still.matches || shapeOf(chartOf(plot)) !== shape) drop(host);
   }
   if (still.matches) return;
+  painted = performance.now();
   for (const plot of overTimes()) {
     const host = plot.querySelector(".drawn");
     try {
@@ -222,35 +210,47 @@ function levelsOf(name, pools) {
   return pool && name === "connections" ? [pool.used, Math.max(0, pool.used - (pool.size ?? pool.used))] : null;
 }
 
-/** Adds what is so at `at`; where nobody looked for a while there is a gap. */
-function append(chart, at, levels) {
-  const last = chart.xs.at(-1);
-  if (at <= last) return false;
-  if (at - last > Math.max(PAUSE, 1.5 * chart.step)) {
-    chart.xs.push(last + 0.001);
-    for (const { values } of chart.series) values.push(null);
+/** Adds what is so at `at`, or says it of the step that runs; where nobody looked for a while there is a gap. */
+export function append({ xs, series, step, span }, at, levels) {
+  const last = xs.at(-1);
+  const put = (moment, values) => {
+    xs.push(moment);
+    series.forEach((each, place) => each.values.push(values[place] ?? null));
+  };
+  if (at > last) {
+    if (at - last > Math.max(PAUSE, 1.5 * step)) put(last + 0.001, []);
+    put(at, levels);
+    while (xs[1] < at - span) [xs, ...series.map(({ values }) => values)].forEach((each) => each.shift());
+    return true;
   }
-  chart.xs.push(at);
-  chart.series.forEach(({ values }, place) => values.push(levels[place]));
+  if (at <= last - step) return false;
+  series.forEach(({ values }, place) => { values[values.length - 1] = levels[place]; });
   return true;
 }
 
-/** The lines of counts go on with each batch of the stream, until the next swap says it better. */
-export function extend(pools, at) {
-  let isNew = false;
-  for (const known of drawn.values()) {
-    if (isDragging()) return;
-    const levels = levelsOf(known.plot.dataset.plot, pools);
-    if (!levels || performance.now() - known.at < REDRAW) continue;
-    isNew = append(chartOf(known.plot), at, levels) || isNew;
-  }
-  if (isNew) changed();
+function isOnScreen(plot) {
+  const { top, bottom } = plot.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
 }
 
-export async function start() {
-  const sheet = load("link", "uPlot.min.css", "href");
-  document.head.lastElementChild.rel = "stylesheet";
-  await Promise.all([sheet, load("script", "uPlot.iife.min.js", "src")]);
+function goOn(pools, at) {
+  if (isDragging()) return;
+  const moved = [...drawn.values()].filter(({ plot }) => {
+    const levels = isOnScreen(plot) && levelsOf(plot.dataset.plot, pools);
+    return levels && append(chartOf(plot), at, levels);
+  });
+  if (moved.length) changed();
+}
+
+/** The lines of counts go on with the stream, once a second, until the next swap says it better. */
+export function extend(pools, at) {
+  clearTimeout(planned);
+  if (drawn.size) planned = setTimeout(goOn, painted + REDRAW - performance.now(), pools, at);
+}
+
+/** Without the library, or where the system's own colours rule, the server's drawing stays. */
+export function start() {
+  if (!window.uPlot) return;
   follow(paint);
   startDrag(drawn);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);

@@ -93,26 +93,23 @@ export function forget() {
 export const isZoomed = () => zoom !== null;
 
 function set(wanted) {
+  if (!wanted && !zoom) return;
   zoom = wanted;
   const url = new URL(location.href);
-  if (zoom) url.searchParams.set("zoom", zoom.map(Math.round).join("-"));
+  if (zoom) url.searchParams.set("zoom", zoom.join("-"));
   else url.searchParams.delete("zoom");
   history.replaceState(history.state, "", url.href.replaceAll("%3A", ":"));
+  answer(zoom ? "Zoomed in. Escape shows all." : "The whole range.");
   changed();
 }
 
-/** Shows all charts over time between two UNIX times, a few steps at the least; null shows all. */
-export function zoomTo(plot, wanted) {
-  const whole = wholeOf(plot);
-  const least = LEAST * chartOf(plot).step;
-  if (!wanted || wanted[1] - wanted[0] > whole[1] - whole[0] - chartOf(plot).step / 2 || whole[1] - whole[0] <= least) {
-    if (zoom) set(null);
-    return;
-  }
-  const long = Math.max(least, wanted[1] - wanted[0]);
-  const middle = (wanted[0] + wanted[1]) / 2;
-  const from = Math.min(whole[1] - long, Math.max(whole[0], middle - long / 2));
-  set([Math.round(from), Math.round(from + long)]);
+/** Shows all charts over time between two UNIX times, a few steps at the least. */
+function zoomTo(plot, from, to) {
+  const { step } = chartOf(plot);
+  const [first, last] = wholeOf(plot);
+  const long = Math.max(LEAST * step, to - from);
+  const begin = Math.min(last - long, Math.max(first, (from + to - long) / 2));
+  set(long > last - first - step / 2 ? null : [Math.round(begin), Math.round(begin + long)]);
 }
 
 /** Pixels from which on a press is a drag. */
@@ -121,17 +118,23 @@ let drawn = new Map();
 let drag = null;
 let wasDrag = false;
 
-export const isDragging = () => Boolean(drag?.isFar);
+export const isDragging = () => Boolean(drag?.to);
 
 /** A press that became a drag is no click. */
 export const wasDragged = () => wasDrag;
 
 const fieldOf = (event) => event.target.closest?.(".plot[data-chart]:has(.uplot) .field");
 
-function timeAt(plot, x) {
-  const place = plot.querySelector(".field").getBoundingClientRect();
+/** How far the pointer is from the left and from the top of a field. */
+export function shareOf(field, event) {
+  const { left, top, width, height } = field.getBoundingClientRect();
+  return [(event.clientX - left) / width, (event.clientY - top) / height].map((share) => Math.min(1, Math.max(0, share)));
+}
+
+/** The time, or size, below the pointer. */
+export function timeAt(plot, event) {
   const [from, to] = viewOf(plot);
-  return from + Math.min(1, Math.max(0, (x - place.left) / place.width)) * (to - from);
+  return from + shareOf(plot.querySelector(".field"), event)[0] * (to - from);
 }
 
 /** The same stretch is marked in every chart of the axis. */
@@ -143,100 +146,77 @@ function select(from, to) {
 }
 
 function end() {
-  if (drag?.isFar) select(0, 0);
+  if (isDragging()) select(0, 0);
   drag = null;
 }
 
 function press(event) {
   wasDrag = false;
-  const field = fieldOf(event);
-  if (!field || event.button !== 0 || !event.isPrimary) return;
-  const plot = field.parentElement;
-  drag = { plot, x: event.clientX, at: timeAt(plot, event.clientX), id: event.pointerId };
+  const plot = fieldOf(event)?.parentElement;
+  if (!plot || event.button !== 0 || !event.isPrimary) return;
+  drag = { plot, x: event.clientX, at: timeAt(plot, event), id: event.pointerId };
 }
 
 function move(event) {
-  if (!drag || event.pointerId !== drag.id) return;
-  if (!drag.isFar && Math.abs(event.clientX - drag.x) <= FAR) return;
-  if (!drag.isFar) drag.plot.querySelector(".field").setPointerCapture(drag.id);
-  drag.isFar = true;
-  wasDrag = true;
-  const at = timeAt(drag.plot, event.clientX);
-  drag.to = at;
-  select(Math.min(drag.at, at), Math.max(drag.at, at));
+  if (event.pointerId !== drag?.id) return;
+  if (!drag.to) {
+    if (Math.abs(event.clientX - drag.x) <= FAR) return;
+    drag.plot.querySelector(".field").setPointerCapture(drag.id);
+    wasDrag = true;
+  }
+  drag.to = timeAt(drag.plot, event);
+  select(...stretchOf(drag));
 }
 
-function told() {
-  answer(isZoomed() ? "Zoomed in. Escape shows all." : "The whole range.");
-}
+const stretchOf = ({ at, to }) => [Math.min(at, to), Math.max(at, to)];
 
 function lift() {
-  if (!drag?.isFar) {
-    drag = null;
-    return;
-  }
-  const { plot, at, to } = drag;
+  const done = drag;
   end();
-  zoomTo(plot, [Math.min(at, to), Math.max(at, to)]);
-  told();
-}
-
-export function reset() {
-  const [first] = drawn.values();
-  if (!first || !isZoomed()) return;
-  zoomTo(first.plot, null);
-  told();
+  if (done?.to) zoomTo(done.plot, ...stretchOf(done));
 }
 
 /** Half or twice as much, around the cursor or the middle. */
 function zoomBy(plot, factor) {
   const [from, to] = viewOf(plot);
-  const line = plot.querySelector(".cursor:not([hidden])");
-  const middle = line ? from + (Number.parseFloat(line.style.left) / 100) * (to - from) : (from + to) / 2;
-  const long = (to - from) * factor;
-  if (long < chartOf(plot).step) return;
-  zoomTo(plot, [middle - long / 2, middle + long / 2]);
-  told();
+  const cursor = plot.querySelector(".cursor:not([hidden])");
+  const middle = from + (cursor ? Number.parseFloat(cursor.style.left) / 100 : 0.5) * (to - from);
+  const half = ((to - from) * factor) / 2;
+  if (2 * half >= chartOf(plot).step) zoomTo(plot, middle - half, middle + half);
 }
 
 function key(event) {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
-  if (event.key === "Escape") {
-    if (document.querySelector("dialog[open], :popover-open")) return;
+  if (event.key === "Escape" && !document.querySelector("dialog[open], :popover-open")) {
     if (drag) end();
-    else reset();
-    return;
+    else set(null);
   }
-  const field = event.target.matches?.(".field") ? fieldOf(event) : null;
+  const field = event.target.matches?.(".field") && fieldOf(event);
   if (!field || !["+", "=", "-"].includes(event.key)) return;
   event.preventDefault();
   zoomBy(field.parentElement, event.key === "-" ? 2 : 0.5);
 }
 
-/** A way back beside what is zoomed. */
-function button() {
-  for (const host of drawn.keys()) {
-    let made = host.querySelector("button");
-    if (!made && isZoomed()) {
-      made = Object.assign(document.createElement("button"), { className: "btn unzoom", type: "button", textContent: "Reset zoom" });
-      made.addEventListener("click", () => {
-        reset();
-        host.parentElement.querySelector(".field").focus({ preventScroll: true });
-      });
-      host.append(made);
-    }
-    if (made) made.hidden = !isZoomed();
-  }
+/** The way back beside what is zoomed. */
+function showButtons() {
+  for (const button of document.querySelectorAll(".unzoom")) button.hidden = !zoom;
+}
+
+function click({ target }) {
+  if (!target.matches?.(".unzoom")) return;
+  set(null);
+  target.closest(".plot").querySelector(".field").focus({ preventScroll: true });
 }
 
 /** `all` are the charts, by the element they are drawn in. */
 export function startDrag(all) {
   drawn = all;
-  follow(button);
+  follow(showButtons);
+  document.addEventListener("click", click);
   document.addEventListener("pointerdown", press);
   document.addEventListener("pointermove", move, { passive: true });
   document.addEventListener("pointerup", lift);
   document.addEventListener("pointercancel", end);
-  document.addEventListener("dblclick", (event) => fieldOf(event) && reset());
+  document.addEventListener("dblclick", (event) => fieldOf(event) && set(null));
   document.addEventListener("keydown", key);
 }

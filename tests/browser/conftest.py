@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
@@ -39,6 +39,8 @@ _SERIES = ("used", "pending", "wait_p50", "wait_p99")
 class ChangingReading(PlainReading):
     """A reading whose pools and events the test changes while a browser looks."""
 
+    #: Seconds by which the last step of a history ends after what the stream says.
+    ahead = 0.0
     _passed = 0
 
     def change(self, name: str, **changes: object) -> None:
@@ -61,7 +63,7 @@ class ChangingReading(PlainReading):
         """A wave, as far as time went on."""
         seen, by = super().history(name), self._passed
         series = {each: getattr(seen, each)[by:] + getattr(seen, each)[:by] for each in _SERIES}
-        return replace(seen, start=seen.start + seen.step * by, **series)
+        return replace(seen, start=seen.start + seen.step * by + self.ahead, **series)
 
     def happen(self, event: PoolEvent) -> None:
         """One event more."""
@@ -167,6 +169,13 @@ def refresh(page: Page, part: str) -> None:
         }""",
         part,
     )
+
+
+def in_view(found: Locator) -> Locator:
+    """Scrolled to, and the page knows: what was shown hides with the frame after a scroll."""
+    found.scroll_into_view_if_needed()
+    found.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    return found
 
 
 def rest(page: Page) -> None:

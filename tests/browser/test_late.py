@@ -13,6 +13,17 @@ ASK = """async () => {
   dataset.every = "9999";
 }"""
 
+SCROLL = """down => new Promise((done) => {
+  addEventListener("scroll", () => requestAnimationFrame(done), { once: true });
+  scrollBy(0, down);
+})"""
+
+#: From the top of a chart's field to the tip, in whole pixels.
+DISTANCE = """chart => {
+  const top = (selector) => document.querySelector(selector).getBoundingClientRect().top;
+  return Math.round(top(".tip") - top(`${chart} .field`));
+}"""
+
 
 def test_late_answer_waits_while_its_part_is_read(
     pool_page: Page, reading: ChangingReading
@@ -46,3 +57,17 @@ def test_cursor_of_a_chart_stays_while_other_parts_are_swapped(pool_page: Page) 
     refresh(pool_page, "lanes")
     refresh(pool_page, "now")
     expect(pool_page.locator(".tip")).to_be_visible()
+
+
+def test_cursor_of_the_keys_goes_along_when_the_page_scrolls(pool_page: Page) -> None:
+    rest(pool_page)
+    for chart in ('.plot[data-plot="connections"]', ".heat"):
+        field = pool_page.locator(f"{chart} .field").first
+        field.focus()
+        pool_page.keyboard.press("ArrowLeft")
+        expect(pool_page.locator(".tip")).to_be_visible()
+        for down in (30, -10):
+            pool_page.evaluate(SCROLL, down)
+            assert pool_page.evaluate(DISTANCE, chart) == 34
+    pool_page.evaluate(SCROLL, -99999)
+    expect(pool_page.locator(".tip")).to_be_hidden()

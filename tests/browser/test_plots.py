@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .conftest import ChangingReading, refresh, rest
+from .conftest import ChangingReading, in_view, refresh, rest
 
 CONNECTIONS = '.plot[data-plot="connections"]'
 USE = {"light": [43, 104, 207], "dark": [90, 152, 242]}
@@ -18,6 +17,14 @@ PIXELS = """([red, green, blue]) => {
     if (data[n] === red && data[n + 1] === green && data[n + 2] === blue) return true;
   }
   return false;
+}"""
+
+#: The canvas is as wide and as high as the chart, which is no wider than the window.
+FITS = """() => {
+  const [plot, drawn] = [".plot[data-chart]", ".uplot"].map(
+    (each) => document.querySelector(each).getBoundingClientRect());
+  return ["left", "top", "right", "bottom"].every((side) => Math.abs(plot[side] - drawn[side]) < 1)
+    && drawn.right <= innerWidth;
 }"""
 
 
@@ -31,9 +38,7 @@ def plots(pool_page: Page) -> Page:
 
 def drag(page: Page, begin: float, end: float) -> None:
     """From one share of the chart's width to another."""
-    field = page.locator(f"{CONNECTIONS} .field")
-    field.scroll_into_view_if_needed()
-    box = field.bounding_box()
+    box = in_view(page.locator(f"{CONNECTIONS} .field")).bounding_box()
     assert box is not None
     y = box["y"] + 60
     page.mouse.move(box["x"] + box["width"] * begin, y)
@@ -49,23 +54,21 @@ def shown(page: Page) -> list[float]:
     return [float(each) for each in found.groups()] if found else []
 
 
-@pytest.mark.parametrize("path", ["/", "/pools/orders"])
-def test_canvas_takes_the_drawings_place(page: Page, address: str, path: str) -> None:
-    page.set_viewport_size({"width": 1440, "height": 1000})
-    page.goto(address + path)
-    plot = page.locator(".plot[data-chart]").first
-    expect(plot.locator("canvas")).to_have_count(1)
-    expect(plot.locator(".lines")).to_be_hidden()
-    drawing = plot.locator(".lines").get_attribute("aria-label") or "none"
-    expect(plot.locator(".uplot[role=img]")).to_have_attribute("aria-label", drawing)
-    assert plot.bounding_box() == plot.locator(".uplot").bounding_box()
-    page.set_viewport_size({"width": 390, "height": 1000})
-    page.wait_for_function(
-        "() => document.querySelector('.uplot').getBoundingClientRect().right <= 390"
-    )
+def test_canvas_takes_the_drawings_place(page: Page, address: str) -> None:
+    for path in ("/", "/pools/orders"):
+        page.set_viewport_size({"width": 1440, "height": 1000})
+        page.goto(address + path)
+        plot = page.locator(".plot[data-chart]").first
+        expect(plot.locator("canvas")).to_have_count(1)
+        expect(plot.locator(".lines")).to_be_hidden()
+        drawing = plot.locator(".lines").get_attribute("aria-label") or "none"
+        expect(plot.locator(".uplot[role=img]")).to_have_attribute("aria-label", drawing)
+        page.wait_for_function(FITS)
+        page.set_viewport_size({"width": 390, "height": 1000})
+        page.wait_for_function(FITS)
 
 
-def test_drag_zooms_all_charts_and_every_way_leads_back(plots: Page) -> None:
+def test_drag_and_keys_zoom_all_charts_and_every_way_leads_back(plots: Page) -> None:
     ways: tuple[Callable[[], None], ...] = (
         lambda: plots.locator(f"{CONNECTIONS} .unzoom").click(),
         lambda: plots.keyboard.press("Escape"),
@@ -80,24 +83,7 @@ def test_drag_zooms_all_charts_and_every_way_leads_back(plots: Page) -> None:
         expect(plots.locator(".unzoom:visible")).to_have_count(0)
         assert shown(plots) == []
     assert plots.locator("#frozen").count() == 0
-
-
-def test_zoom_survives_swap_and_reload_but_not_a_range(plots: Page) -> None:
-    drag(plots, 0.25, 0.5)
-    expect(plots.locator(".unzoom:visible")).to_have_count(2)
-    stretch = shown(plots)
-    refresh(plots, "trend")
-    expect(plots.locator(".unzoom:visible")).to_have_count(2)
-    assert shown(plots) == stretch
-    plots.reload()
-    expect(plots.locator(".unzoom:visible")).to_have_count(2)
-    plots.locator('.seg a:has-text("1 h")').click()
-    expect(plots.locator(".seg [aria-current]")).to_have_text("1 h")
-    expect(plots.locator(".unzoom:visible")).to_have_count(0)
-
-
-def test_plus_and_minus_zoom_around_the_cursor(plots: Page) -> None:
-    plots.locator(f"{CONNECTIONS} .field").focus()
+    in_view(plots.locator(f"{CONNECTIONS} .field")).focus()
     plots.keyboard.press("Home")
     plots.keyboard.press("+")
     plots.keyboard.press("+")
@@ -112,14 +98,26 @@ def test_plus_and_minus_zoom_around_the_cursor(plots: Page) -> None:
     expect(plots.locator("#say")).to_have_text("The whole range.")
 
 
-def test_short_click_freezes_the_moment(plots: Page) -> None:
+def test_zoom_survives_swap_and_reload_but_a_range_and_a_click_do_not_zoom(plots: Page) -> None:
+    drag(plots, 0.25, 0.5)
+    expect(plots.locator(".unzoom:visible")).to_have_count(2)
+    stretch = shown(plots)
+    refresh(plots, "trend")
+    expect(plots.locator(".unzoom:visible")).to_have_count(2)
+    assert shown(plots) == stretch
+    plots.reload()
+    expect(plots.locator(".unzoom:visible")).to_have_count(2)
+    plots.locator('.seg a:has-text("1 h")').click()
+    expect(plots.locator(".seg [aria-current]")).to_have_text("1 h")
+    expect(plots.locator(".plot canvas")).to_have_count(2)
+    expect(plots.locator(".unzoom:visible")).to_have_count(0)
     plots.locator(f"{CONNECTIONS} .field").click(position={"x": 200, "y": 60})
     plots.wait_for_url(re.compile("[?&]at="))
     expect(plots.locator("#frozen")).to_be_visible()
     expect(plots.locator(".plot canvas")).to_have_count(2)
 
 
-def test_swap_keeps_the_canvas(plots: Page, reading: ChangingReading) -> None:
+def test_swap_keeps_the_canvas_also_when_it_fails(plots: Page, reading: ChangingReading) -> None:
     canvas = plots.locator(f"{CONNECTIONS} canvas").element_handle()
     reading.go_on(3)
     refresh(plots, "trend")
@@ -132,47 +130,65 @@ def test_swap_keeps_the_canvas(plots: Page, reading: ChangingReading) -> None:
     expect(plots.locator(f"{CONNECTIONS} .uplot")).to_have_attribute(
         "aria-label", re.compile("to 09:04:05$")
     )
+    plots.route("**/*part=trend*", lambda route: route.fulfill(status=502, body="Bad gateway"))
+    refresh(plots, "trend")
+    expect(plots.locator(".plot canvas")).to_have_count(2)
+    assert plots.evaluate(PIXELS, USE["light"])
 
 
-def test_theme_colours_the_canvas_anew(plots: Page) -> None:
+def test_theme_colours_the_canvas_and_other_media_get_the_drawing(plots: Page) -> None:
     for scheme in ("dark", "light"):
         plots.emulate_media(color_scheme=scheme)
         plots.wait_for_function(PIXELS, arg=USE[scheme])
     plots.locator("#theme").click()
     plots.wait_for_function(PIXELS, arg=USE["dark"])
+    drawing, canvas = plots.locator(f"{CONNECTIONS} .lines"), plots.locator(f"{CONNECTIONS} canvas")
+    plots.emulate_media(media="print")
+    expect(drawing).to_be_visible()
+    expect(canvas).to_be_hidden()
+    plots.emulate_media(media="screen", forced_colors="active")
+    expect(drawing).to_be_visible()
+    expect(canvas).to_be_hidden()
+    plots.emulate_media(forced_colors="none")
+    expect(canvas).to_be_visible()
 
 
-def test_line_goes_on_with_the_stream_unless_paused(plots: Page, reading: ChangingReading) -> None:
-    figure = plots.locator(".legend b").first
-    reading.change("orders", used=23)
-    reading.go_on(1)
-    expect(plots.locator(".legend b").nth(1)).to_have_text("3")
-    expect(figure).to_have_text("23")
-    plots.locator("#live").click()
-    expect(plots.locator("#live-word")).to_have_text("Paused")
-    other = plots.context.new_page()
-    other.goto(plots.url)
+def test_line_goes_on_with_the_stream_unless_paused(
+    page: Page, address: str, reading: ChangingReading
+) -> None:
+    reading.ahead = 7.0
+    page.set_viewport_size({"width": 1440, "height": 3000})
+    page.goto(f"{address}/pools/orders")
+    expect(page.locator(".plot canvas")).to_have_count(2)
+    rest(page)
+    figure = page.locator(".legend b").first
+    reading.change("orders", used=22)  # In the step that runs.
+    expect(figure).to_have_text("22")
+    expect(page.locator(".legend b").nth(1)).to_have_text("2")
+    page.locator("#live").click()
+    expect(page.locator("#live-word")).to_have_text("Paused")
+    other = page.context.new_page()
+    other.goto(page.url)
     reading.change("orders", used=9)
     reading.go_on(1)
     expect(other.locator('.figs [data-cell="used"]')).to_have_text("9")
-    expect(figure).to_have_text("23")
+    expect(figure).to_have_text("22")
     other.close()
-    plots.locator("#live").click()
+    page.locator("#live").click()
     expect(figure).to_have_text("9")
 
 
-@pytest.mark.parametrize("medium", ["paper", "forced"])
-def test_drawing_stays_where_canvas_is_worse(
-    plots: Page, medium: Literal["paper", "forced"]
-) -> None:
-    if medium == "paper":
-        plots.emulate_media(media="print")
-    else:
-        plots.emulate_media(forced_colors="active")
-    expect(plots.locator(f"{CONNECTIONS} .lines")).to_be_visible()
-    expect(plots.locator(f"{CONNECTIONS} canvas")).to_be_hidden()
-    plots.emulate_media(media="screen", forced_colors="none")
-    expect(plots.locator(f"{CONNECTIONS} canvas")).to_be_visible()
+def test_line_that_goes_on_forgets_what_left_the_range(plots: Page, address: str) -> None:
+    kept = plots.evaluate(
+        """async (from) => {
+          const { append } = await import(from);
+          const chart = { xs: [0, 5], series: [{ values: [1, 2] }], step: 5, span: 60 };
+          for (let at = 6; at < 600; at += 1) append(chart, at, [at]);
+          return [chart.xs.length, chart.xs[0], chart.series[0].values.length];
+        }""",
+        f"{address}/static/js/plots.js",
+    )
+    assert kept == [62, 538, 62]
 
 
 def test_drawing_stays_without_script_or_library(browser: Browser, address: str) -> None:
@@ -184,10 +200,3 @@ def test_drawing_stays_without_script_or_library(browser: Browser, address: str)
         expect(page.locator(f"{CONNECTIONS} .lines")).to_be_visible()
         assert page.locator("canvas").count() == 0
         context.close()
-
-
-def test_part_that_fails_keeps_its_charts(plots: Page) -> None:
-    plots.route("**/*part=trend*", lambda route: route.fulfill(status=502, body="Bad gateway"))
-    refresh(plots, "trend")
-    expect(plots.locator(".plot canvas")).to_have_count(2)
-    assert plots.evaluate(PIXELS, USE["light"])

@@ -12,6 +12,12 @@ def test_scripts_stay_within_their_budget() -> None:
     assert sum(len(file.packed or file.content) for file in sent) <= 60_000
 
 
+def test_no_script_nests_templates() -> None:
+    """The packer would take the spaces out of a template within a template."""
+    for path in (STATIC / "js").glob("*.js"):
+        assert (path.name, re.findall(r"\$\{[^}`]*`", path.read_text())) == (path.name, [])
+
+
 def test_vendored_files_have_their_recorded_hash() -> None:
     vendor = STATIC / "vendor"
     recorded = dict(
