@@ -77,7 +77,7 @@ class TaskOwner(_Mortal):
     __slots__ = ("_code", "_task", "ident", "loop", "name")
     kind: Final = "task"
     #: As a weak reference: of one loop it is always the same.
-    loop: "ref[asyncio.AbstractEventLoop]"
+    loop: "ref[asyncio.AbstractEventLoop] | None"
     _task: "ref[Task[Any]]"
     #: What the task runs; None where that is not written in Python.
     _code: CodeType | None
@@ -228,7 +228,14 @@ of_task: Final = asker
 def this_loop() -> "ref[asyncio.AbstractEventLoop] | None":
     """The event loop that runs here, as a weak reference; None where none does."""
     loop = running_loop()
-    return None if loop is None else ref(loop)
+    return None if loop is None else _known(loop)
+
+
+def _known(loop: "asyncio.AbstractEventLoop") -> "ref[asyncio.AbstractEventLoop] | None":
+    try:
+        return ref(loop)
+    except TypeError:  # A loop written in C need not have weak references.
+        return None
 
 
 def of(task: "Task[Any]") -> TaskOwner:
@@ -249,7 +256,7 @@ def _new_owner(task: "Task[Any]") -> TaskOwner:
 
     # A circle until the task is gone: an owner that nobody else needs must hear of that.
     owner._task = ref(task, ended)
-    owner.loop = ref(task.get_loop())
+    owner.loop = _known(task.get_loop())
     owner._code = getattr(task.get_coro(), "cr_code", None) or _code_of(task)
     owner.name = task.get_name()
     owner.ident = next(_numbers) & 0xFFFFFFFF

@@ -1,5 +1,6 @@
 """What a look into another's frames must not do: end the process, hang it, take a variable."""
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.probes import owners
 from dashboard.probes._outwards import local
 from dashboard.probes._threads import current_frames
 
@@ -100,3 +102,27 @@ def test_variables_survive_a_look_under_trace() -> None:
     finally:
         sys.settrace(usual)
     assert (result, len(frames)) == ([2], 1)
+
+
+class _Loop:
+    """One that knows no weak references, as one written in C may be."""
+
+    __slots__ = ()
+
+
+class _Task(asyncio.Task[None]):
+    def get_loop(self) -> Any:
+        return _Loop()
+
+
+def test_loop_without_weak_references_is_unknown() -> None:
+    async def nothing() -> None:
+        """Ends at once."""
+
+    async def look() -> object:
+        task = _Task(nothing())
+        found = owners.of(task)
+        await asyncio.sleep(0)  # Who awaits it asks it for its loop.
+        return found.loop
+
+    assert asyncio.run(look()) is None
