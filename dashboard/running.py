@@ -79,7 +79,9 @@ class Runner:
     def _say(self, what: str) -> None:
         name = Path(sys.argv[0]).name if getattr(sys, "argv", None) else ""
         who = f"pid {os.getpid()}" + (f" ({name})" if name else "")
-        print(f"pool-dashboard: {who}: {what}", file=sys.stderr, flush=True)  # noqa: T201
+        # One write, the line's end included: other workers say theirs at the same time.
+        sys.stderr.write(f"pool-dashboard: {who}: {what}\n")
+        sys.stderr.flush()
 
     def after_fork(self) -> None:
         """The child has pools of its own or none; the thread did not come with it."""
