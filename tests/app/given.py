@@ -56,7 +56,7 @@ async def soon(condition: Callable[[], object], within: float = 30.0) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.002)  # Threads need the interpreter too.
 
 
 def ask(app: ASGIApp, path: str, method: str = "GET", **headers: str) -> httpx.Response:
