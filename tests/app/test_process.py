@@ -20,8 +20,6 @@ from .conftest import Dash
 from .given import ask
 
 _ROOT = Path(__file__).parents[2]
-#: What `close()` gives its thread, seconds: whatever held the thread would take as long.
-_GIVEN_UP = 5.0
 _REFUSE = """
 import sys
 class Refuse:
@@ -113,7 +111,7 @@ def test_interpreter_ends_while_serving() -> None:
         print(time.time())
     """)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert time.time() - float(ended.stdout) < _GIVEN_UP
+    assert time.time() - float(ended.stdout) < 3
 
 
 def test_interpreter_ends_with_a_stream_open() -> None:
@@ -128,7 +126,7 @@ def test_interpreter_ends_with_a_stream_open() -> None:
         print(time.time())
     """)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert time.time() - float(ended.stdout) < _GIVEN_UP
+    assert time.time() - float(ended.stdout) < 3
 
 
 def test_interpreter_ends_on_an_error() -> None:

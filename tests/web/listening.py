@@ -36,18 +36,6 @@ def listening(
         yield messages(answer.iter_bytes())
 
 
-def until_now(stream: Iterator[Message]) -> list[Any]:
-    """The batches up to the first one that was made after this moment."""
-    now = time.time()
-    batches = []
-    for message in stream:
-        if message.event == "batch":
-            batches.append(message.data)
-            if message.data["at"] >= now:
-                break
-    return batches
-
-
 def first(base: str, count: int, query: str = "", last_id: str = "") -> list[Message]:
     """The first messages of a stream."""
     headers = {"last-event-id": last_id} if last_id else {}

@@ -57,7 +57,7 @@ def test_close_ends_streams_cleanly(serve_app: Serve, make: Make) -> None:
         start = time.monotonic()
         site.close()
         assert [list(one), list(two)] == [[], []]
-        assert time.monotonic() - start < 15  # Half of the period after which they would notice.
+        assert time.monotonic() - start < 1.0
     assert first(base, 1)[0].event == "reset"
 
 
@@ -108,5 +108,5 @@ def test_close_cuts_a_stalled_client(serve_app: Serve, make: Make) -> None:
         start = time.monotonic()
         site.close()
         eventually(lambda: site.streams.count == 0)
-        assert time.monotonic() - start < 15  # Half of the send timeout.
+        assert time.monotonic() - start < 1.0
         assert site.streams.cut == 1
